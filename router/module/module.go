@@ -1,0 +1,219 @@
+// Package module is what a loadable module looks like: the exports it declares
+// as data, the services it finds on its Host, and the list by which the
+// configuration loads it by name. It is the only thing a module and the router
+// share. A new module starts as a copy of the smallest one
+// (docs/writing-a-module.md).
+package module
+
+import (
+	"context"
+	"log/slog"
+
+	"sipd/router/cfg"
+	"sipd/router/pv"
+	"sipd/router/run"
+	"sipd/router/stat"
+	"sipd/rpc"
+)
+
+// Module is one loaded instance. New of the module's package makes it.
+type Module interface {
+	// Exports is data: it may be called before Init and more than once, and
+	// its Params point into the instance.
+	Exports() *Exports
+	// Init runs after all modparams are set and before the script is
+	// compiled, in the order of the loadmodule lines. It validates, opens what
+	// it needs and registers hooks on the host. ctx ends when start-up is given up.
+	Init(ctx context.Context, h *Host) error
+}
+
+// Server is implemented by modules that run something of their own: timers,
+// sockets. Serve returns when ctx ends and all it started has ended.
+type Server interface {
+	Serve(ctx context.Context) error
+}
+
+// Closer is implemented by modules that hold resources; Close runs after all
+// Serve methods returned, in reverse order of loading.
+type Closer interface {
+	Close() error
+}
+
+// Exports is everything a module adds to the daemon.
+type Exports struct {
+	// Name is the name in loadmodule, without ".so".
+	Name string
+	// Help says in a sentence what the module is for.
+	Help      string
+	Params    []Param
+	Functions []Function
+	Vars      []pv.Def
+	Selects   []pv.SelectDef
+	Trans     []pv.TransDef
+	RPC       []*rpc.Method
+	Stats     []stat.Def
+	// Needs names modules that must be loaded before this one (by modules
+	// that cannot work without them).
+	Needs []string
+}
+
+// Param is a module parameter (modparam).
+type Param struct {
+	Name string
+	Help string
+	// Value points at the instance's variable: *int, *bool, *string, *[]string
+	// (each modparam appends), *cfg.Int or *cfg.Str (a runtime variable of the
+	// group named Group, or as the module; the modparam sets its start value).
+	// What it points at before the configuration is read is the default.
+	// A func(int) error or func(string) error is called for each modparam.
+	Value any
+	// Min and Max bound an integer when they are not both 0.
+	Min, Max int
+	// Group overrides the runtime group's name.
+	Group string
+	// Check validates the final value at configuration check; may be nil.
+	Check func() error
+}
+
+// ArgType is what a function's argument takes and how it is compiled.
+type ArgType uint8
+
+const (
+	// ArgInt takes a number, a numeric string, or an expression.
+	ArgInt ArgType = iota
+	// ArgStr takes a string constant as it is (not expanded) or an expression.
+	ArgStr
+	// ArgFormat takes a string in which variables are expanded ("$rU@$fd"), or
+	// an expression.
+	ArgFormat
+	// ArgConst takes a string constant only; it is not expanded.
+	ArgConst
+	// ArgVar takes a variable that can be written, bare or in a string: "$avp(x)", $var(y).
+	ArgVar
+	// ArgRoute takes the name of a route block of the kind in Arg.Route; a
+	// constant that names no block is an error at configuration check.
+	ArgRoute
+	// ArgRegex takes a constant POSIX extended regular expression.
+	ArgRegex
+	// ArgAny takes whatever is there, compiled as ArgFormat.
+	ArgAny
+)
+
+// Arg declares one argument.
+type Arg struct {
+	Name     string
+	Type     ArgType
+	Optional bool     // this and all that follow may be missing
+	Rest     bool     // the last one only: repeats
+	Route    run.Kind // for ArgRoute
+}
+
+// Function is a script function.
+type Function struct {
+	Name string
+	Help string
+	Args []Arg
+	// In says in which route kinds a call may stand.
+	In run.Kind
+	// New compiles a call with these arguments. An *ArgError points at an argument.
+	New func(args Args) (run.Func, error)
+}
+
+// ArgError is an error of New about argument I (from 0).
+type ArgError struct {
+	I   int
+	Err error
+}
+
+func (e *ArgError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *ArgError) Unwrap() error { return e.Err }
+
+// Args are the compiled arguments of one call.
+type Args []Expr
+
+// Expr is a compiled argument: a constant or something to evaluate.
+type Expr struct {
+	// IsConst says that Const is its value for ever.
+	IsConst bool
+	Const   run.Value
+	// Text is the argument's constant text as written, "" for expressions.
+	Text string
+	// Eval evaluates; set for constants too.
+	Eval func(*run.Context) run.Value
+	// Var is set for ArgVar.
+	Var pv.Var
+}
+
+// Has says whether argument i was given.
+func (a Args) Has(i int) bool { return i < len(a) }
+
+// Int evaluates argument i as a number; def when it was not given.
+func (a Args) Int(c *run.Context, i, def int) int {
+	if i >= len(a) {
+		return def
+	}
+	if a[i].IsConst {
+		return a[i].Const.Int()
+	}
+	return a[i].Eval(c).Int()
+}
+
+// Str evaluates argument i as text; "" when it was not given or undefined.
+func (a Args) Str(c *run.Context, i int) string {
+	if i >= len(a) {
+		return ""
+	}
+	if a[i].IsConst {
+		return a[i].Const.Text()
+	}
+	return a[i].Eval(c).Text()
+}
+
+// Host is what a module finds at Init. The router fills it.
+type Host struct {
+	// Name is the module's own name.
+	Name string
+	Log  *slog.Logger
+	Env  *run.Env
+	Cfg  *cfg.Store
+	RPC  *rpc.Registry
+	Stat *stat.Registry
+	// ConfigPath is the configuration file; relative paths are taken from its folder.
+	ConfigPath string
+	// RunDir is where control sockets live by default.
+	RunDir string
+
+	// Module finds another loaded module by name, nil when it is not loaded:
+	// registrar asks for usrloc and asserts the interface it needs.
+	Module func(name string) Module
+	// Hooks are the places where modules see messages before or after the script.
+	Hooks *Hooks
+	// Daemon gives what needs the whole daemon (shutdown, reload, facts for RPC).
+	Daemon any
+}
+
+// Hooks are called by the router for each message. They are filled during Init
+// and fixed afterwards.
+type Hooks struct {
+	// PreRequest run before the request route, in order; false ends the
+	// processing (the message was swallowed): sl's ACK filter.
+	PreRequest []func(*run.Context) bool
+	// PreReply run before the reply route; a hook that answers false drops the reply.
+	PreReply []func(*run.Context) bool
+	// OnReply is tm's: it sees each reply first; true means it belonged to a
+	// transaction and was dealt with. It runs the default reply route itself
+	// (through coreReply, which may be nil) before it acts.
+	OnReply func(ctx *run.Context, coreReply run.Block) bool
+	// Stateful sends a reply through the transaction of ctx when there is one;
+	// nil until tm registers it. done is false when there is no transaction.
+	Stateful func(ctx *run.Context, code int, reason string) (done bool, err error)
+	// Stateless sends a reply without state; sl registers it.
+	Stateless func(ctx *run.Context, code int, reason string) error
+	// PostScript run after the request route, whatever its end (tm releases
+	// its hold on the transaction).
+	PostScript []func(*run.Context)
+	// Unknown sees stream data that is not SIP (HTTP); true means taken.
+	Unknown []func(ctx context.Context, first string) bool
+}

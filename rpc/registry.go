@@ -1,0 +1,204 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+	"sync"
+)
+
+// Type is what a parameter takes.
+type Type uint8
+
+// The parameter types, named after the scan letters of the elders.
+const (
+	TInt    Type = iota // d, u
+	TDouble             // f
+	TString             // s, S
+	TBool               // b
+	TTime               // t
+	TStruct             // {
+	TAny                // whatever came
+)
+
+// Param declares one parameter of a method.
+type Param struct {
+	Name     string
+	Type     Type
+	Optional bool // this and all that follow may be missing
+	Convert  bool // text and numbers are converted into each other ('.' of the elders)
+	Rest     bool // the last one only: repeats
+}
+
+// Method is one RPC method, served alike by every wire.
+type Method struct {
+	// Name is group.verb, as in "core.version".
+	Name string
+	// Help is what system.methodHelp answers.
+	Help string
+	// Params are bound before Handler runs.
+	Params []Param
+	// List says that the reply is a list of values, not one value: XML-RPC and
+	// JSON-RPC shape it so (RET_ARRAY of the elders).
+	List bool
+	// BadParams, when set, replaces the wire's own fault when binding fails
+	// (cfg.get answers 500 "Failed to get the parameters" on every wire).
+	BadParams *Fault
+	// Changes says that the method changes the daemon's state.
+	Changes bool
+	// Handler does the work: it reads the bound parameters from c, adds the
+	// reply's values to it, and returns nil, a *Fault, or an error that
+	// becomes a fault 500.
+	Handler func(ctx context.Context, c *Call) error
+}
+
+// Fault is an error that the caller sees: a code and a short text.
+type Fault struct {
+	Code int
+	Text string
+}
+
+func (f *Fault) Error() string { return fmt.Sprintf("%d %s", f.Code, f.Text) }
+
+// Faultf makes a Fault.
+func Faultf(code int, format string, a ...any) *Fault {
+	return &Fault{code, fmt.Sprintf(format, a...)}
+}
+
+// AsFault turns any error of a handler into what the caller sees; what is not
+// a *Fault becomes 500 with its text.
+func AsFault(err error) *Fault {
+	var f *Fault
+	if errors.As(err, &f) {
+		return f
+	}
+	return &Fault{500, err.Error()}
+}
+
+// Call is one invocation: bound parameters in, values out.
+type Call struct {
+	// Method is the one called.
+	Method *Method
+	// Wire is the transport's name: "binrpc", "fifo", "xmlrpc", "jsonrpc".
+	Wire string
+	// Peer says who asks, for the log: "unix uid=0 pid=12", "127.0.0.1:4711".
+	Peer string
+
+	args  []Value
+	reply []Value
+}
+
+// NewCall makes a Call with parameters that are already bound.
+func NewCall(m *Method, wire, peer string, args []Value) *Call {
+	return &Call{Method: m, Wire: wire, Peer: peer, args: args}
+}
+
+// Len is the number of parameters given (and bound).
+func (c *Call) Len() int { return len(c.args) }
+
+// Has says whether parameter i was given.
+func (c *Call) Has(i int) bool { return i < len(c.args) }
+
+// Arg is parameter i as bound, nil when it was not given.
+func (c *Call) Arg(i int) Value {
+	if i < len(c.args) {
+		return c.args[i]
+	}
+	return nil
+}
+
+// Int is parameter i as a number, 0 when it was not given.
+func (c *Call) Int(i int) int {
+	switch v := c.Arg(i).(type) {
+	case Int:
+		return int(v)
+	case Bool:
+		if v {
+			return 1
+		}
+	case Time:
+		return int(v)
+	case Double:
+		return int(v)
+	}
+	return 0
+}
+
+// Double is parameter i as a number with fraction.
+func (c *Call) Double(i int) float64 {
+	switch v := c.Arg(i).(type) {
+	case Double:
+		return float64(v)
+	case Int:
+		return float64(v)
+	}
+	return 0
+}
+
+// Str is parameter i as text, "" when it was not given.
+func (c *Call) Str(i int) string {
+	switch v := c.Arg(i).(type) {
+	case String:
+		return string(v)
+	case Text:
+		return string(v)
+	case Bytes:
+		return string(v)
+	}
+	return ""
+}
+
+// Add appends values to the reply.
+func (c *Call) Add(v ...Value) { c.reply = append(c.reply, v...) }
+
+// Printf appends one piece of printed text.
+func (c *Call) Printf(format string, a ...any) { c.Add(Text(fmt.Sprintf(format, a...))) }
+
+// Reply is what the handler added, in order.
+func (c *Call) Reply() []Value { return c.reply }
+
+// Registry holds the methods of one daemon. It is safe for concurrent use.
+type Registry struct {
+	mu sync.RWMutex
+	// mu guards the fields below.
+	methods map[string]*Method
+}
+
+// NewRegistry makes an empty registry.
+func NewRegistry() *Registry { return &Registry{methods: make(map[string]*Method)} }
+
+// Add registers methods. A name that is taken is an error and adds nothing.
+func (r *Registry) Add(ms ...*Method) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, m := range ms {
+		if _, taken := r.methods[m.Name]; taken {
+			return fmt.Errorf("rpc method %s is registered twice", m.Name)
+		}
+	}
+	for _, m := range ms {
+		r.methods[m.Name] = m
+	}
+	return nil
+}
+
+// Lookup finds a method by name.
+func (r *Registry) Lookup(name string) (*Method, bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	m, ok := r.methods[name]
+	return m, ok
+}
+
+// Names lists all methods, sorted.
+func (r *Registry) Names() []string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	names := make([]string, 0, len(r.methods))
+	for n := range r.methods {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	return names
+}
