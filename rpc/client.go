@@ -1,0 +1,11 @@
+package rpc
+
+import "context"
+
+// Client calls methods of one daemon over one wire.
+type Client interface {
+	// Call sends one request and returns the reply's values in order, or a
+	// *Fault when the daemon refused, or a transport error.
+	Call(ctx context.Context, method string, args ...Value) ([]Value, error)
+	Close() error
+}
