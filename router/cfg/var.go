@@ -239,8 +239,11 @@ func (v *Str) Value(s *Snapshot) rpc.Value {
 			return g.strs[v.slot].value()
 		}
 	}
-	return text{v.Default, v.Null}.value()
+	return v.start().value()
 }
+
+// start is the default; a text that someone put there is not absent.
+func (v *Str) start() text { return text{v.Default, v.Null && v.Default == ""} }
 
 func (t text) value() rpc.Value {
 	if t.null {
@@ -253,7 +256,7 @@ func (v *Str) flags() Flags        { return v.Flags }
 func (v *Str) checkDefault() error { return nil }
 
 func (v *Str) grow(to *values) {
-	t := text{v.Default, v.Null}
+	t := v.start()
 	v.slot = len(to.strs)
 	to.strs = append(to.strs, t)
 	if to.of == nil {
