@@ -87,6 +87,7 @@ type Call struct {
 
 	args  []Value
 	reply []Value
+	after []func()
 }
 
 // NewCall makes a Call with parameters that are already bound.
@@ -157,6 +158,22 @@ func (c *Call) Printf(format string, a ...any) { c.Add(Text(fmt.Sprintf(format, 
 
 // Reply is what the handler added, in order.
 func (c *Call) Reply() []Value { return c.reply }
+
+// After has f run when the reply is on its way to the caller: for methods that
+// end the daemon, or the connection they came by.
+func (c *Call) After(f func()) { c.after = append(c.after, f) }
+
+// Deferred says that something waits for Done.
+func (c *Call) Deferred() bool { return len(c.after) > 0 }
+
+// Done runs what the handler kept for After. The wire calls it once, after it
+// wrote the reply.
+func (c *Call) Done() {
+	for _, f := range c.after {
+		f()
+	}
+	c.after = nil
+}
 
 // Registry holds the methods of one daemon. It is safe for concurrent use.
 type Registry struct {

@@ -1,0 +1,149 @@
+package binrpc
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// InUseError says that another daemon lives on a control socket.
+type InUseError struct{ Path string }
+
+func (e *InUseError) Error() string {
+	return fmt.Sprintf("control socket %s is in use by another daemon; stop it first, or give this one another socket", e.Path)
+}
+
+// FileMode is what a unix socket's file gets.
+type FileMode struct {
+	Mode     os.FileMode // 0 means 0600
+	UID, GID int         // -1 leaves the process's own
+}
+
+// unixSocket is a unix socket that is bound to its place in the file system
+// and guarded by a lock file beside it for as long as it lives.
+type unixSocket struct {
+	path string
+	info fs.FileInfo // of the socket's file
+	lock *os.File
+}
+
+// claim makes path ours: it takes the lock and makes sure that nobody listens.
+// Who holds the lock is the only one to replace what lies at path, so of two
+// starters one wins. A living socket, also that of a daemon that knows nothing
+// of our lock, is an *[InUseError] and stays as it is.
+func claim(path string) (*unixSocket, error) {
+	lock, err := lockFile(path + ".lock")
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, &InUseError{path}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock control socket %s: %w", path, err)
+	}
+	u := &unixSocket{path: path, lock: lock}
+	if err := free(path); err != nil {
+		u.unlock()
+		return nil, err
+	}
+	return u, nil
+}
+
+// lockFile opens and locks a file. A file that its last owner removed between
+// the two is opened anew.
+func lockFile(name string) (*os.File, error) {
+	for {
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+			_ = f.Close()
+			return nil, err
+		}
+		mine, err := f.Stat()
+		if err != nil {
+			_ = f.Close()
+			return nil, err
+		}
+		if there, err := os.Lstat(name); err == nil && os.SameFile(mine, there) {
+			return f, nil
+		}
+		_ = f.Close()
+	}
+}
+
+// free makes sure that nobody listens at path. A stale socket is left there,
+// to be replaced.
+func free(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("control socket %s: %w", path, err)
+	}
+	if info.Mode()&os.ModeSocket == 0 {
+		return fmt.Errorf("control socket %s: a file that is no socket is in its place", path)
+	}
+	c, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
+	if err == nil {
+		_ = c.Close()
+		return &InUseError{path}
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	// Another kind of socket, a full queue, no permission: someone is there.
+	return &InUseError{path}
+}
+
+// bind calls listen with a name in a private folder beside path, gives the
+// file its mode and owner there, and moves it into place in one step: at no
+// time can a stranger connect, and no reader finds the place empty.
+func (u *unixSocket) bind(m FileMode, listen func(name string) error) (err error) {
+	dir, err := os.MkdirTemp(filepath.Dir(u.path), ".s")
+	if err != nil {
+		return fmt.Errorf("control socket %s: %w", u.path, err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	name := filepath.Join(dir, "s")
+	if err := listen(name); err != nil {
+		return fmt.Errorf("control socket %s: %w", u.path, err)
+	}
+	mode := m.Mode
+	if mode == 0 {
+		mode = 0o600
+	}
+	if err := os.Chmod(name, mode); err != nil {
+		return fmt.Errorf("control socket %s: %w", u.path, err)
+	}
+	if m.UID >= 0 || m.GID >= 0 {
+		if err := os.Lchown(name, m.UID, m.GID); err != nil {
+			return fmt.Errorf("control socket %s: %w", u.path, err)
+		}
+	}
+	if u.info, err = os.Lstat(name); err != nil {
+		return fmt.Errorf("control socket %s: %w", u.path, err)
+	}
+	if err := os.Rename(name, u.path); err != nil {
+		return fmt.Errorf("control socket %s: %w", u.path, err)
+	}
+	return nil
+}
+
+// release removes the socket's file, if it still is ours, and the lock.
+func (u *unixSocket) release() {
+	if there, err := os.Lstat(u.path); err == nil && u.info != nil && os.SameFile(u.info, there) {
+		_ = os.Remove(u.path)
+	}
+	u.unlock()
+}
+
+func (u *unixSocket) unlock() {
+	// Removed while it is locked: lockFile of the next starter notices.
+	_ = os.Remove(u.lock.Name())
+	_ = u.lock.Close()
+}
