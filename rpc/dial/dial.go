@@ -28,5 +28,9 @@ func Dial(ctx context.Context, address string, opt Options) (rpc.Client, error) 
 	if err != nil {
 		return nil, err
 	}
-	return binrpc.Dial(ctx, a, opt)
+	c, err := binrpc.Dial(ctx, a, opt)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
