@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 )
@@ -69,7 +70,23 @@ func ParseAddress(s string) (Address, error) {
 	if a.Host == "*" {
 		a.Host = ""
 	}
+	if !isHost(a.Host) {
+		return bad()
+	}
 	return a, nil
+}
+
+// isHost says whether s may be a host's name or address.
+func isHost(s string) bool {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return true
+	}
+	for _, c := range s {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return true
 }
 
 func isNumber(s string) bool {

@@ -199,6 +199,8 @@ func TestParseAddress(t *testing.T) {
 		{in: "", bad: true},
 		{in: "tcp:", bad: true},
 		{in: "tcp:host:port", bad: true},
+		{in: "tcp:[::1", bad: true},
+		{in: "tcp:ho st:1", bad: true},
 		{in: "tcp:host:70000", bad: true},
 		{in: "tcp:::1:2", bad: true},
 	} {
