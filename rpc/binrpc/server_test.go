@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"sipd/rpc"
+	"sipd/rpc/rpctest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -170,7 +171,7 @@ type exchange struct {
 // readExchanges reads the stream cases of the recorded odd packets.
 func readExchanges(t *testing.T) []exchange {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(goldenDir(t), "_binrpc.txt"))
+	data, err := os.ReadFile(filepath.Join(rpctest.Dir(t), "_binrpc.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
