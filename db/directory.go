@@ -1,0 +1,190 @@
+package db
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// Directory is what an operator means by "the users of this server", whatever
+// tables hold them. [sipd/db/serdb] and [sipd/db/kamdb] implement it, one per
+// flavour; sipd/db/directory chooses by looking at the tables.
+//
+// Every method that changes something is one transaction over all its tables:
+// after an error nothing was written. Names are checked before the database
+// sees them; a name that cannot be stored is a *[FieldError]. Values travel as
+// bind parameters only, so no byte of them is ever read as SQL.
+//
+// Errors: [ErrExists], [ErrNoUser], [ErrNoDomain], [ErrNoAlias], [ErrNoAttr],
+// [ErrInUse], [ErrNotSupported] (the flavour has no place for it), *[FieldError],
+// and those of [Classify] (ErrLocked, ErrUnavailable …).
+type Directory interface {
+	Flavour() Flavour
+	DB() *DB
+
+	// AddDomain makes d.Name served here, and d.Aliases other names of the
+	// same domain. An empty d.DID becomes d.Name. ErrExists when one of the
+	// names is taken.
+	AddDomain(ctx context.Context, d Domain) error
+	// AddDomainAlias gives the domain one more name. Kamailio and SER both
+	// group names by did.
+	AddDomainAlias(ctx context.Context, domain, alias string) error
+	// RemoveDomain drops the name; with the canonical name go all its aliases
+	// and the attributes of the domain. While users live in it, it is
+	// ErrInUse; with cascade they are removed too.
+	RemoveDomain(ctx context.Context, name string, cascade bool) (Counts, error)
+	// Domain finds by any of its names. ErrNoDomain.
+	Domain(ctx context.Context, name string) (Domain, error)
+	// Domains streams every domain, ordered by canonical name.
+	Domains(ctx context.Context, f Filter) iter.Seq2[Domain, error]
+
+	// AddUser writes all rows of a new user. ErrExists when the address is a
+	// user or an alias of one, ErrNoDomain when the domain is not served.
+	AddUser(ctx context.Context, u NewUser) error
+	// AddUsers does it for many in one transaction with statements prepared
+	// once; the first error undoes all and says which user it was.
+	AddUsers(ctx context.Context, users iter.Seq[NewUser]) (int, error)
+	// RemoveUser deletes what belongs to the user in every table and reports
+	// the number of rows by table.
+	RemoveUser(ctx context.Context, a Address) (Counts, error)
+	// SetPassword replaces the secrets of the user. ErrNoUser.
+	SetPassword(ctx context.Context, a Address, p Password) error
+	// SetDisabled switches a user off or on without losing data.
+	// ErrNotSupported in the Kamailio flavour, which has no column for it.
+	SetDisabled(ctx context.Context, a Address, off bool) error
+	// User reads one user with aliases, attributes and groups; a is the
+	// user's own address or an alias. ErrNoUser.
+	User(ctx context.Context, a Address) (User, error)
+	// Users streams users ordered by domain and name, without aliases,
+	// attributes and groups (User has them).
+	Users(ctx context.Context, f Filter) iter.Seq2[User, error]
+	// Authenticate tells whether the password is the user's, by the stored
+	// HA1. ErrNoUser.
+	Authenticate(ctx context.Context, a Address, password string) (bool, error)
+
+	// AddAlias lets alias reach the user. ErrExists when the alias is taken
+	// by a user or another alias, ErrNoDomain when its domain is not served.
+	AddAlias(ctx context.Context, user, alias Address) error
+	// RemoveAlias: ErrNoAlias.
+	RemoveAlias(ctx context.Context, alias Address) error
+	// Aliases streams the aliases that Filter.User has, or all.
+	Aliases(ctx context.Context, f Filter) iter.Seq2[Alias, error]
+
+	// SetAttrs replaces, for every name in attrs, all values the owner has of
+	// it by those given here (several with one name are several values).
+	SetAttrs(ctx context.Context, o Owner, attrs ...Attr) error
+	// RemoveAttr removes one value, or all values when value is nil.
+	// ErrNoAttr when there was none.
+	RemoveAttr(ctx context.Context, o Owner, name string, value *string) (int, error)
+	// Attrs reads the attributes of the owner ordered by name and age; name
+	// "" means all.
+	Attrs(ctx context.Context, o Owner, name string) ([]Attr, error)
+
+	// Grant puts the user into groups and says how many were new.
+	Grant(ctx context.Context, a Address, groups ...string) (int, error)
+	// Revoke takes the user out of the groups, or of all when none is named,
+	// and says how many rows went.
+	Revoke(ctx context.Context, a Address, groups ...string) (int, error)
+	// Groups are the user's, sorted.
+	Groups(ctx context.Context, a Address) ([]string, error)
+}
+
+// Domain is a SIP domain served here, under one or several names.
+type Domain struct {
+	Name     string    `json:"domain"`            // canonical name, lower case
+	DID      string    `json:"did"`               // its id in other tables; the name, unless told otherwise
+	Aliases  []string  `json:"aliases,omitempty"` // its other names, sorted
+	Realm    string    `json:"realm"`             // digest realm of its users
+	Disabled bool      `json:"disabled,omitempty"`
+	Modified time.Time `json:"modified,omitzero"` // zero where the flavour does not tell
+	Users    int       `json:"users"`             // filled by Domain, not by Domains
+}
+
+// Password is how a secret is handed over. Either Plain is given and the
+// hashes are computed, or HA1 (and HA1B, if known) as 32 hex digits.
+type Password struct {
+	Plain string
+	HA1   string // MD5(user:realm:password), lower case hex
+	HA1B  string // MD5(user@domain:realm:password)
+	// Keep stores Plain in clear, which old servers with calculate_ha1=1 need.
+	Keep bool
+}
+
+// NewUser is what AddUser writes.
+type NewUser struct {
+	Address  Address
+	Password Password
+	UID      string // "" means user@domain; the Kamailio flavour keeps no other
+	Aliases  []Address
+	Attrs    []Attr
+	Groups   []string
+}
+
+// User is what a directory knows of one user. The hashes do not show in
+// JSON: whoever wants them reads the fields.
+type User struct {
+	Address  Address   `json:"user"`
+	UID      string    `json:"uid"`
+	Realm    string    `json:"realm"`
+	HA1      string    `json:"-"`
+	HA1B     string    `json:"-"`
+	Plain    string    `json:"-"`      // stored clear text, usually ""
+	Secret   string    `json:"secret"` // "ha1", "ha1+plain" or "none"
+	Created  time.Time `json:"created,omitzero"`
+	Disabled bool      `json:"disabled,omitempty"`
+	Aliases  []Address `json:"aliases,omitempty"`
+	Attrs    []Attr    `json:"attributes,omitempty"`
+	Groups   []string  `json:"groups,omitempty"`
+}
+
+// Alias is an address that leads to a user.
+type Alias struct {
+	Alias Address `json:"alias"`
+	User  Address `json:"user"`
+}
+
+// AttrType is the type of an attribute's value.
+type AttrType uint8
+
+// Attribute types. AttrAuto lets the directory decide: the SER flavour looks
+// into attr_types (an unknown name is ErrNoAttr), the Kamailio flavour takes a string.
+const (
+	AttrAuto AttrType = iota
+	AttrString
+	AttrInt
+)
+
+// Attr is one value of an attribute.
+type Attr struct {
+	Name  string   `json:"name"`
+	Type  AttrType `json:"type"`
+	Value string   `json:"value"`
+}
+
+// Owner says whose attributes are meant: a user's, a domain's or everyone's.
+// Make one with [OfUser], [OfDomain] or [Global].
+type Owner struct {
+	User   Address
+	Domain string
+}
+
+// OfUser owns the attributes of one user.
+func OfUser(a Address) Owner { return Owner{User: a} }
+
+// OfDomain owns the attributes of all users of a domain.
+func OfDomain(name string) Owner { return Owner{Domain: name} }
+
+// Global owns the attributes of everyone. SER flavour only.
+func Global() Owner { return Owner{} }
+
+// Filter narrows a list. The zero value lists everything.
+type Filter struct {
+	Domain string  // of this domain only
+	User   Address // Aliases: of this user only
+	Match  string  // user@domain or domain contains this text, ASCII case ignored
+	Limit  int     // at most so many, 0 is no limit
+	Offset int
+}
+
+// Counts is the number of rows per table that a change removed or wrote.
+type Counts map[string]int
