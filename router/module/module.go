@@ -184,6 +184,9 @@ type Host struct {
 	ConfigPath string
 	// RunDir is where control sockets live by default.
 	RunDir string
+	// CheckOnly says that the configuration is only checked (sipd -c): Init
+	// validates, and opens nothing that a running daemon may hold.
+	CheckOnly bool
 
 	// Module finds another loaded module by name, nil when it is not loaded:
 	// registrar asks for usrloc and asserts the interface it needs.

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -35,11 +37,11 @@ type Server struct {
 	// Log gets what the peer does not; nil means slog.Default.
 	Log *slog.Logger
 
-	sockets []*socket
-
 	mu sync.Mutex
-	// mu guards the field below.
-	conns map[net.Conn]Conn
+	// mu guards the fields below.
+	sockets []*socket
+	conns   map[net.Conn]Conn
+	seq     int // of the last connection
 }
 
 // socket is one that is open: a listener, or a datagram socket.
@@ -63,6 +65,7 @@ type Conn struct {
 	Peer     string // "<anonymous unix socket>", a path or an IP address
 	PeerPort string
 	who      string // for the log
+	seq      int    // in order of coming
 }
 
 // Listen opens a socket. A unix socket that another daemon lives on is an
@@ -73,8 +76,17 @@ func (s *Server) Listen(ctx context.Context, a Address) error {
 		k.close()
 		return err
 	}
+	s.mu.Lock()
 	s.sockets = append(s.sockets, k)
+	s.mu.Unlock()
 	return nil
+}
+
+// list is the sockets as of now.
+func (s *Server) list() []*socket {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.sockets)
 }
 
 func (s *Server) open(ctx context.Context, k *socket) (err error) {
@@ -125,16 +137,20 @@ func (k *socket) close() {
 
 // Close closes the sockets of a server that is not serving.
 func (s *Server) Close() {
-	for _, k := range s.sockets {
+	s.mu.Lock()
+	sockets := s.sockets
+	s.sockets = nil
+	s.mu.Unlock()
+	for _, k := range sockets {
 		k.close()
 	}
-	s.sockets = nil
 }
 
 // Sockets lists where the server listens.
 func (s *Server) Sockets() []Socket {
-	out := make([]Socket, 0, len(s.sockets))
-	for _, k := range s.sockets {
+	sockets := s.list()
+	out := make([]Socket, 0, len(sockets))
+	for _, k := range sockets {
 		out = append(out, k.addr.socket())
 	}
 	return out
@@ -151,15 +167,11 @@ func (a Address) socket() Socket {
 	return Socket{a.transport(), host, strconv.Itoa(a.Port)}
 }
 
-// Conns lists the open stream connections, in no order.
+// Conns lists the open stream connections in the order they came.
 func (s *Server) Conns() []Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := make([]Conn, 0, len(s.conns))
-	for _, c := range s.conns {
-		out = append(out, c)
-	}
-	return out
+	return slices.SortedFunc(maps.Values(s.conns), func(a, b Conn) int { return a.seq - b.seq })
 }
 
 // Serve answers calls until ctx ends, then closes the sockets and removes
@@ -169,7 +181,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
-	for _, k := range s.sockets {
+	for _, k := range s.list() {
 		if k.stream != nil {
 			wg.Go(func() { cancel(s.accept(ctx, k, &wg)) })
 			continue
@@ -238,6 +250,8 @@ func (s *Server) add(ctx context.Context, c net.Conn, k *socket) bool {
 	if s.conns == nil {
 		s.conns = make(map[net.Conn]Conn)
 	}
+	s.seq++
+	info.seq = s.seq
 	s.conns[c] = info
 	return true
 }

@@ -389,7 +389,7 @@ func TestConnsTellWhoIsThere(t *testing.T) {
 		t.Errorf("Sockets = %+v", socks)
 	}
 	for i, want := range []string{"<anonymous unix socket>", "127.0.0.1"} {
-		c := connect(t, s.sockets[i].addr)
+		c := connect(t, s.list()[i].addr)
 		flags, _ := AppendRequest(nil, 1, "core.flags", nil)
 		if _, err := c.Write(flags); err != nil || readPacket(t, c) == nil {
 			t.Fatal("not served", err)
@@ -407,7 +407,7 @@ func TestConnsTellWhoIsThere(t *testing.T) {
 func TestClientOverEveryTransport(t *testing.T) {
 	s := serve(t, &Server{}, unixAddr(t, "unixs"), unixAddr(t, "unixd"),
 		Address{Net: "tcp", Host: "127.0.0.1"}, Address{Net: "udp", Host: "127.0.0.1"})
-	for _, k := range s.sockets {
+	for _, k := range s.list() {
 		c, err := Dial(t.Context(), k.addr, Options{Timeout: patience})
 		if err != nil {
 			t.Fatal(err)
@@ -444,7 +444,7 @@ func TestDatagrams(t *testing.T) {
 		{"octets after the packet", "a1000f01910a636f72652e6563686f002131007878", "a1100301213100"},
 		{"no method", "a1000001", "a1303301200190912e6261642072657175657374206d6574686f643a20656e64206f66207061636b657420656e636f756e746572656400"},
 	} {
-		c := connect(t, s.sockets[0].addr)
+		c := connect(t, s.list()[0].addr)
 		if _, err := c.Write(unhex(t, tt.in)); err != nil {
 			t.Fatal(err)
 		}
