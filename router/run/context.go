@@ -7,6 +7,7 @@ package run
 import (
 	"log/slog"
 	"net/netip"
+	"time"
 
 	"sipd/router/cfg"
 	"sipd/router/sip"
@@ -124,6 +125,8 @@ type Context struct {
 	File string
 	Line int
 
+	scratch   []byte
+	now       time.Time
 	ruri      sip.URI
 	ruriOf    string
 	ruriErr   error
@@ -195,7 +198,13 @@ func (c *Context) Reset(env *Env) {
 		msg, avps = nil, nil
 		branches = nil
 	}
-	*c = Context{Msg: msg, Branches: branches, AVPs: avps, ScriptVars: vars, Env: env, Branch: -1}
+	xavps := c.XAVPs
+	if c.taken {
+		xavps = nil
+	} else if xavps != nil {
+		xavps.Reset()
+	}
+	*c = Context{Msg: msg, Branches: branches, AVPs: avps, XAVPs: xavps, ScriptVars: vars, Env: env, Branch: -1, scratch: c.scratch}
 	if c.Msg == nil {
 		c.Msg = new(sip.Message)
 	}
@@ -276,6 +285,29 @@ func (c *Context) AddBranch(b Branch) bool {
 func (c *Context) Fail(code int, text string) int {
 	c.Err, c.ErrText = code, text
 	return -1
+}
+
+// Now is the time at which the run first asked for it: one message sees one time.
+func (c *Context) Now() time.Time {
+	if c.now.IsZero() {
+		c.now = time.Now()
+	}
+	return c.now
+}
+
+// TakeScratch lends an empty buffer for building text; whoever took it gives
+// it back with GiveScratch. What asks while it is lent gets a new one.
+func (c *Context) TakeScratch() []byte {
+	b := c.scratch
+	c.scratch = nil
+	return b[:0]
+}
+
+// GiveScratch returns the buffer of TakeScratch, grown or not.
+func (c *Context) GiveScratch(b []byte) {
+	if cap(b) <= 64<<10 {
+		c.scratch = b
+	}
 }
 
 // Src is where the message came from.
