@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"strings"
 )
 
@@ -53,10 +54,7 @@ func (a *Address) UnmarshalText(b []byte) error {
 	return err
 }
 
-// Less orders by domain, then user, as lists are printed.
-func (a Address) Less(b Address) bool {
-	if a.Domain != b.Domain {
-		return a.Domain < b.Domain
-	}
-	return a.User < b.User
+// Compare orders by domain, then user, as lists are printed.
+func (a Address) Compare(b Address) int {
+	return cmp.Or(strings.Compare(a.Domain, b.Domain), strings.Compare(a.User, b.User))
 }

@@ -106,3 +106,19 @@ func checkIPv6(field, v string) error {
 	}
 	return &FieldError{field, v, "is not an IPv6 address in brackets"}
 }
+
+// CheckGroup tells whether v can be the name of a group (ACL): a word without
+// blanks that fits the column.
+func CheckGroup(v string, size int) error {
+	const field = "group"
+	if v == "" {
+		return &FieldError{field, "", "is empty"}
+	}
+	if strings.ContainsAny(v, " \t") {
+		return &FieldError{field, v, "has a blank"}
+	}
+	if err := CheckText(field, v); err != nil {
+		return err
+	}
+	return CheckLength(field, v, size)
+}

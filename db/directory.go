@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"iter"
+	"strings"
 	"time"
 )
 
@@ -108,13 +109,15 @@ type Password struct {
 	HA1B  string // MD5(user@domain:realm:password)
 	// Keep stores Plain in clear, which old servers with calculate_ha1=1 need.
 	Keep bool
+	// None makes an account that cannot log in.
+	None bool
 }
 
 // NewUser is what AddUser writes.
 type NewUser struct {
 	Address  Address
 	Password Password
-	UID      string // "" means user@domain; the Kamailio flavour keeps no other
+	UID      string // "" means user@domain; Kamailio keeps another as attribute "uid"
 	Aliases  []Address
 	Attrs    []Attr
 	Groups   []string
@@ -129,7 +132,7 @@ type User struct {
 	HA1      string    `json:"-"`
 	HA1B     string    `json:"-"`
 	Plain    string    `json:"-"`      // stored clear text, usually ""
-	Secret   string    `json:"secret"` // "ha1", "ha1+plain" or "none"
+	Secret   string    `json:"secret"` // "ha1", "ha1+plain", "plain" or "none"
 	Created  time.Time `json:"created,omitzero"`
 	Disabled bool      `json:"disabled,omitempty"`
 	Aliases  []Address `json:"aliases,omitempty"`
@@ -141,24 +144,6 @@ type User struct {
 type Alias struct {
 	Alias Address `json:"alias"`
 	User  Address `json:"user"`
-}
-
-// AttrType is the type of an attribute's value.
-type AttrType uint8
-
-// Attribute types. AttrAuto lets the directory decide: the SER flavour looks
-// into attr_types (an unknown name is ErrNoAttr), the Kamailio flavour takes a string.
-const (
-	AttrAuto AttrType = iota
-	AttrString
-	AttrInt
-)
-
-// Attr is one value of an attribute.
-type Attr struct {
-	Name  string   `json:"name"`
-	Type  AttrType `json:"type"`
-	Value string   `json:"value"`
 }
 
 // Owner says whose attributes are meant: a user's, a domain's or everyone's.
@@ -188,3 +173,59 @@ type Filter struct {
 
 // Counts is the number of rows per table that a change removed or wrote.
 type Counts map[string]int
+
+// Add counts n rows of a table; none leave no entry.
+func (c Counts) Add(table string, n int) {
+	if n != 0 {
+		c[table] += n
+	}
+}
+
+// Total is the sum over all tables.
+func (c Counts) Total() int {
+	sum := 0
+	for _, n := range c {
+		sum += n
+	}
+	return sum
+}
+
+// Pager applies Match, Offset and Limit of a filter to a stream.
+type Pager struct {
+	match      string
+	skip, left int
+}
+
+// Pager makes one for a stream that begins now.
+func (f Filter) Pager() *Pager {
+	p := &Pager{match: lowerASCII(f.Match), skip: f.Offset, left: f.Limit}
+	if f.Limit <= 0 {
+		p.left = -1
+	}
+	return p
+}
+
+// Take tells whether the item named so belongs to the page.
+func (p *Pager) Take(name string) bool {
+	if p.left == 0 || !strings.Contains(lowerASCII(name), p.match) {
+		return false
+	}
+	if p.skip > 0 {
+		p.skip--
+		return false
+	}
+	p.left--
+	return true
+}
+
+// Full tells that nothing more will be taken.
+func (p *Pager) Full() bool { return p.left == 0 }
+
+func lowerASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + ('a' - 'A')
+		}
+		return r
+	}, s)
+}

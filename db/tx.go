@@ -45,12 +45,26 @@ func (d *DB) Tx(ctx context.Context, fn func(*Tx) error) error {
 	}
 }
 
-func (d *DB) tryTx(ctx context.Context, fn func(*Tx) error) (err error) {
+// View runs fn in one transaction that only reads, so all it sees is of one
+// moment. Nothing is written, whatever fn does.
+func (d *DB) View(ctx context.Context, fn func(*Tx) error) error {
+	o := &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
+	if d.Engine == SQLite {
+		o = nil // the pool is read-only, and a transaction sees one moment
+	}
+	return d.runTx(ctx, d.r, o, fn)
+}
+
+func (d *DB) tryTx(ctx context.Context, fn func(*Tx) error) error {
 	o := &sql.TxOptions{Isolation: sql.LevelSerializable}
 	if d.Engine == SQLite {
 		o = nil // it always is
 	}
-	tx, err := d.w.BeginTxx(ctx, o)
+	return d.runTx(ctx, d.w, o, fn)
+}
+
+func (d *DB) runTx(ctx context.Context, pool *sqlx.DB, o *sql.TxOptions, fn func(*Tx) error) (err error) {
+	tx, err := pool.BeginTxx(ctx, o)
 	if err != nil {
 		return d.Wrap(err)
 	}

@@ -1,0 +1,113 @@
+// Package kamdb keeps the users of a Kamailio database (5.0 and later): it is
+// [db.Directory] on the tables subscriber, dbaliases, usr_preferences, grp and
+// domain. Column by column:
+//
+//   - subscriber: username, domain; ha1 = MD5(username:domain:password), ha1b
+//     the same of username@domain; password in clear only when asked. The
+//     realm is always the domain, as with kamctl.
+//   - domain: one row per name; did is the canonical name, so names with one
+//     did are one domain. domain_attrs by did, type 0 integer, 2 string.
+//   - dbaliases: alias_username@alias_domain leads to username@domain.
+//   - usr_preferences: attribute, value; type 0 string, 1 integer (bit 0). A
+//     uid other than user@domain is kept there as attribute "uid".
+//   - grp: one row per user and group.
+//
+// last_modified is local time, in SQLite a Julian day (db.Dialect.Time).
+// There is no place for global attributes and for disabled users.
+package kamdb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"sipd/db"
+	"sipd/schema"
+)
+
+// Directory is a Kamailio database.
+type Directory struct {
+	d     *db.DB
+	s     *schema.Schema
+	found schema.Tables
+}
+
+var _ db.Directory = (*Directory)(nil)
+
+// Open takes a database whose tables are Kamailio's (schema.Require says
+// whether they are) and looks which of the optional ones it has.
+func Open(ctx context.Context, d *db.DB) (*Directory, error) {
+	found, err := schema.Inspect(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	return &Directory{d: d, s: schema.Of(db.Kamailio), found: found}, nil
+}
+
+// Flavour implements db.Directory.
+func (k *Directory) Flavour() db.Flavour { return db.Kamailio }
+
+// DB implements db.Directory.
+func (k *Directory) DB() *db.DB { return k.d }
+
+// now is what to bind for last_modified.
+func (k *Directory) now() any { return k.d.Time(time.Now(), time.Local) }
+
+// check tells whether the address fits the columns of subscriber and dbaliases.
+func (k *Directory) check(field string, a db.Address) error {
+	if err := db.CheckUser(field, a.User); err != nil {
+		return err
+	}
+	if err := db.CheckLength(field, a.User, k.s.Size("subscriber", "username")); err != nil {
+		return err
+	}
+	return k.checkDomain("domain of "+field, a.Domain)
+}
+
+func (k *Directory) checkDomain(field, name string) error {
+	if err := db.CheckDomain(field, name); err != nil {
+		return err
+	}
+	return db.CheckLength(field, name, k.s.Size("domain", "domain"))
+}
+
+// needUser is ErrNoUser unless a is a subscriber.
+func needUser(ctx context.Context, tx *db.Tx, a db.Address) error {
+	ok, err := tx.Has(ctx, "SELECT 1 FROM subscriber WHERE username = ? AND domain = ?", a.User, a.Domain)
+	if err == nil && !ok {
+		err = noUser(a)
+	}
+	return err
+}
+
+func noUser(a db.Address) error { return fmt.Errorf("user %s: %w", a, db.ErrNoUser) }
+
+// needDomain is ErrNoDomain unless the name is served here.
+func needDomain(ctx context.Context, tx *db.Tx, name string) error {
+	ok, err := tx.Has(ctx, "SELECT 1 FROM domain WHERE domain = ?", name)
+	if err == nil && !ok {
+		err = fmt.Errorf("domain %s: %w", name, db.ErrNoDomain)
+	}
+	return err
+}
+
+// free is ErrExists when the address is a user or an alias.
+func free(ctx context.Context, tx *db.Tx, a db.Address) error {
+	ok, err := tx.Has(ctx, "SELECT 1 FROM subscriber WHERE username = ? AND domain = ?", a.User, a.Domain)
+	if err != nil {
+		return err
+	}
+	if ok {
+		return fmt.Errorf("user %s %w", a, db.ErrExists)
+	}
+	var owner db.Address
+	switch err := tx.Get(ctx, &owner, "SELECT username AS user, domain FROM dbaliases WHERE alias_username = ? AND alias_domain = ? LIMIT 1", a.User, a.Domain); {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	}
+	return fmt.Errorf("%s %w as alias of %s", a, db.ErrExists, owner)
+}

@@ -1,0 +1,254 @@
+package kamdb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"sipd/db"
+)
+
+// AddUser implements db.Directory.
+func (k *Directory) AddUser(ctx context.Context, u db.NewUser) error {
+	_, err := k.AddUsers(ctx, slices.Values([]db.NewUser{u}))
+	return err
+}
+
+// AddUsers implements db.Directory.
+func (k *Directory) AddUsers(ctx context.Context, users iter.Seq[db.NewUser]) (int, error) {
+	n := 0
+	err := k.d.Tx(ctx, func(tx *db.Tx) error {
+		n = 0
+		domains := make(map[string]error)
+		need := func(name string) error {
+			err, known := domains[name]
+			if !known {
+				err = needDomain(ctx, tx, name)
+				domains[name] = err
+			}
+			return err
+		}
+		for u := range users {
+			if err := k.addUser(ctx, tx, u, need); err != nil {
+				return err
+			}
+			n++
+		}
+		return nil
+	})
+	if err != nil {
+		n = 0
+	}
+	return n, err
+}
+
+func (k *Directory) addUser(ctx context.Context, tx *db.Tx, u db.NewUser, needDomain func(string) error) error {
+	a := u.Address
+	if err := k.check("user", a); err != nil {
+		return err
+	}
+	secret, err := u.Password.Secrets(a, a.Domain, k.s.Size("subscriber", "password"))
+	if err != nil {
+		return err
+	}
+	if err := needDomain(a.Domain); err != nil {
+		return err
+	}
+	if err := free(ctx, tx, a); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "INSERT INTO subscriber (username, domain, password, ha1, ha1b) VALUES (?, ?, ?, ?, ?)",
+		a.User, a.Domain, secret.Plain, secret.HA1, secret.HA1B); err != nil {
+		return err
+	}
+	for _, alias := range u.Aliases {
+		if err := needDomain(alias.Domain); err != nil {
+			return err
+		}
+		if err := k.addAlias(ctx, tx, a, alias); err != nil {
+			return err
+		}
+	}
+	attrs := u.Attrs
+	if u.UID != "" && u.UID != a.String() {
+		attrs = append([]db.Attr{{Name: "uid", Type: db.AttrString, Value: u.UID}}, attrs...)
+	}
+	for _, attr := range attrs {
+		if err := k.insertAttr(ctx, tx, a, attr); err != nil {
+			return err
+		}
+	}
+	_, err = k.grant(ctx, tx, a, u.Groups)
+	return err
+}
+
+// userTables hold rows by username and domain, in the order in which they are
+// cleared. acc and missed_calls are the operator's books and stay.
+var userTables = []string{
+	"dbaliases", "uri", "grp", "usr_preferences", "speed_dial", "silo", "cpl",
+	"userblocklist", "userblacklist", "presentity", "xcap", "subscriber",
+}
+
+// contactTables leave the domain empty where usrloc runs without use_domain.
+var contactTables = []string{"location_attrs", "location", "aliases"}
+
+// RemoveUser implements db.Directory.
+func (k *Directory) RemoveUser(ctx context.Context, a db.Address) (db.Counts, error) {
+	var counts db.Counts
+	err := k.d.Tx(ctx, func(tx *db.Tx) error {
+		counts = make(db.Counts)
+		if err := needUser(ctx, tx, a); err != nil {
+			return err
+		}
+		return k.removeUser(ctx, tx, a, counts)
+	})
+	if err != nil {
+		counts = nil
+	}
+	return counts, err
+}
+
+func (k *Directory) removeUser(ctx context.Context, tx *db.Tx, a db.Address, counts db.Counts) error {
+	where := "username = ? AND domain = ?"
+	shared, err := tx.Has(ctx, "SELECT 1 FROM subscriber WHERE username = ? AND domain <> ?", a.User, a.Domain)
+	if err != nil {
+		return err
+	}
+	contacts := where
+	if !shared { // then contacts without a domain can be nobody else's
+		contacts = "username = ? AND (domain = ? OR domain = '' OR domain IS NULL)"
+	}
+	for _, table := range contactTables {
+		if k.found.Has(table, "username", "domain") {
+			if err := remove(ctx, tx, counts, table, contacts, a.User, a.Domain); err != nil {
+				return err
+			}
+		}
+	}
+	for _, table := range userTables {
+		if k.found.Has(table, "username", "domain") {
+			if err := remove(ctx, tx, counts, table, where, a.User, a.Domain); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// SetPassword implements db.Directory.
+func (k *Directory) SetPassword(ctx context.Context, a db.Address, p db.Password) error {
+	secret, err := p.Secrets(a, a.Domain, k.s.Size("subscriber", "password"))
+	if err != nil {
+		return err
+	}
+	return k.d.Tx(ctx, func(tx *db.Tx) error {
+		n, err := tx.Exec(ctx, "UPDATE subscriber SET password = ?, ha1 = ?, ha1b = ? WHERE username = ? AND domain = ?",
+			secret.Plain, secret.HA1, secret.HA1B, a.User, a.Domain)
+		if err == nil && n == 0 {
+			err = noUser(a)
+		}
+		return err
+	})
+}
+
+// SetDisabled implements db.Directory; the flavour has no column for it.
+func (k *Directory) SetDisabled(_ context.Context, a db.Address, _ bool) error {
+	return fmt.Errorf("disable user %s in the kamailio flavour: %w", a, db.ErrNotSupported)
+}
+
+const userColumns = "SELECT username, domain, ha1, ha1b, password FROM subscriber"
+
+func scanUser(scan func(...any) error) (db.User, error) {
+	var a db.Address
+	var ha1, ha1b, plain db.Text
+	err := scan(&a.User, &a.Domain, &ha1, &ha1b, &plain)
+	s := db.Secrets{HA1: string(ha1), HA1B: string(ha1b), Plain: string(plain)}
+	return db.User{
+		Address: a, UID: a.String(), Realm: a.Domain,
+		HA1: s.HA1, HA1B: s.HA1B, Plain: s.Plain, Secret: s.Kind(),
+	}, err
+}
+
+// Users implements db.Directory.
+func (k *Directory) Users(ctx context.Context, f db.Filter) iter.Seq2[db.User, error] {
+	query, args := userColumns, []any(nil)
+	if f.Domain != "" {
+		query, args = query+" WHERE domain = ?", []any{f.Domain}
+	}
+	return func(yield func(db.User, error) bool) {
+		page := f.Pager()
+		for u, err := range db.Rows(ctx, k.d, scanUser, query+" ORDER BY domain, username", args...) {
+			if err != nil {
+				yield(u, err)
+				return
+			}
+			if page.Take(u.Address.String()) && !yield(u, nil) || page.Full() {
+				return
+			}
+		}
+	}
+}
+
+// User implements db.Directory.
+func (k *Directory) User(ctx context.Context, a db.Address) (db.User, error) {
+	var u db.User
+	err := k.d.View(ctx, func(tx *db.Tx) error {
+		own, err := resolve(ctx, tx, a)
+		if err != nil {
+			return err
+		}
+		var row struct{ Username, Domain, HA1, HA1B, Password string }
+		if err := tx.Get(ctx, &row, userColumns+" WHERE username = ? AND domain = ?", own.User, own.Domain); err != nil {
+			return err
+		}
+		s := db.Secrets{HA1: row.HA1, HA1B: row.HA1B, Plain: row.Password}
+		u = db.User{
+			Address: own, UID: own.String(), Realm: own.Domain,
+			HA1: s.HA1, HA1B: s.HA1B, Plain: s.Plain, Secret: s.Kind(),
+		}
+		if err := tx.Select(ctx, &u.Aliases, "SELECT alias_username AS user, alias_domain AS domain FROM dbaliases WHERE username = ? AND domain = ? ORDER BY 2, 1", own.User, own.Domain); err != nil {
+			return err
+		}
+		if u.Attrs, err = k.userAttrs(ctx, tx, own, ""); err != nil {
+			return err
+		}
+		for i, attr := range u.Attrs {
+			if attr.Name == "uid" {
+				u.UID = attr.Value
+				u.Attrs = slices.Delete(u.Attrs, i, i+1)
+				break
+			}
+		}
+		return tx.Select(ctx, &u.Groups, "SELECT grp FROM grp WHERE username = ? AND domain = ? ORDER BY grp", own.User, own.Domain)
+	})
+	return u, err
+}
+
+// resolve follows an alias; what is a user already stays.
+func resolve(ctx context.Context, tx *db.Tx, a db.Address) (db.Address, error) {
+	err := needUser(ctx, tx, a)
+	if !errors.Is(err, db.ErrNoUser) {
+		return a, err
+	}
+	var owner db.Address
+	err = tx.Get(ctx, &owner, `SELECT s.username AS user, s.domain FROM dbaliases AS d
+		JOIN subscriber AS s ON s.username = d.username AND s.domain = d.domain
+		WHERE d.alias_username = ? AND d.alias_domain = ? ORDER BY d.id LIMIT 1`, a.User, a.Domain)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = noUser(a)
+	}
+	return owner, err
+}
+
+// Authenticate implements db.Directory.
+func (k *Directory) Authenticate(ctx context.Context, a db.Address, password string) (bool, error) {
+	u, err := k.User(ctx, a)
+	if err != nil {
+		return false, err
+	}
+	s := db.Secrets{HA1: u.HA1, HA1B: u.HA1B, Plain: u.Plain}
+	return s.Match(u.Address, u.Realm, password), nil
+}

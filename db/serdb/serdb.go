@@ -1,0 +1,167 @@
+// Package serdb keeps the users of a SER database of the uid flavour: it is
+// [db.Directory] on the tables domain, uri, credentials and the attributes.
+// Column by column:
+//
+//   - domain: one row per name; rows of one did are one domain, the canonical
+//     row has flag 4. Its attribute digest_realm is the realm of its users.
+//   - user_attrs: a user exists when an undeleted row has the uid; ours is
+//     datetime_created (UTC). Rows "acl" are the groups.
+//   - uri: every address of a user, by username and did; flags say that it may
+//     stand in To and From and which one is canonical.
+//   - credentials: auth_username and realm; ha1 = MD5(user:realm:password),
+//     ha1b the same of user@domain; password in clear only when asked.
+//   - attr_types: which attributes there are, with type and flags of new rows.
+//
+// The uid is user@domain, as serctl's id type "uri" makes it; a longer one
+// than 64 characters becomes the UUID version 5 of the SIP URI.
+//
+// Rows that serctl marked as deleted (flag 128) are not there for us, and go
+// when something new takes their place; what we remove is removed. The servers
+// reload domains and global attributes by themselves when
+// domain_data_version and gattr_timestamp say so: every change sets them.
+package serdb
+
+import (
+	"context"
+	"crypto/sha1"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"sipd/db"
+	"sipd/schema"
+)
+
+// Bits of the flags columns, and what new rows get.
+const (
+	flagServer    = 1  // the server loads the row
+	flagDisabled  = 2  // switched off
+	flagCanonical = 4  // the name or address to show
+	flagTo        = 8  // may be called
+	flagFrom      = 16 // may be the caller's
+	flagWeb       = 32 // for the web interface
+	flagDeleted   = 128
+
+	domainFlags     = flagServer | flagWeb
+	credentialFlags = flagServer | flagWeb
+	attrFlags       = flagServer | flagWeb
+	uriFlags        = flagServer | flagTo | flagFrom | flagWeb
+)
+
+// alive is the condition that a row is not marked as deleted.
+func alive(prefix string) string {
+	return "(" + prefix + "flags & " + strconv.Itoa(flagDeleted) + ") = 0"
+}
+
+const created = "datetime_created"
+
+// Directory is a SER database.
+type Directory struct {
+	d     *db.DB
+	s     *schema.Schema
+	found schema.Tables
+}
+
+var _ db.Directory = (*Directory)(nil)
+
+// Open takes a database whose tables are SER's (schema.Require says whether
+// they are) and looks which of the optional ones it has.
+func Open(ctx context.Context, d *db.DB) (*Directory, error) {
+	found, err := schema.Inspect(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	return &Directory{d: d, s: schema.Of(db.SER), found: found}, nil
+}
+
+// Flavour implements db.Directory.
+func (s *Directory) Flavour() db.Flavour { return db.SER }
+
+// DB implements db.Directory.
+func (s *Directory) DB() *db.DB { return s.d }
+
+// uidOf makes the uid of a new user.
+func uidOf(a db.Address) string {
+	uid := a.String()
+	if len(uid) <= 64 {
+		return uid
+	}
+	// RFC 4122 §4.3 in the URL namespace: the same address gives the same
+	// uid again, in a repeated migration too.
+	space := []byte{0x6b, 0xa7, 0xb8, 0x11, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8}
+	sum := sha1.Sum(append(space, "sip:"+uid...))
+	u := sum[:16]
+	u[6], u[8] = u[6]&0x0f|0x50, u[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
+}
+
+// check tells whether the address fits the columns.
+func (s *Directory) check(field string, a db.Address) error {
+	if err := db.CheckUser(field, a.User); err != nil {
+		return err
+	}
+	if err := db.CheckLength(field, a.User, s.s.Size("uri", "username")); err != nil {
+		return err
+	}
+	return s.checkDomain("domain of "+field, a.Domain)
+}
+
+func (s *Directory) checkDomain(field, name string) error {
+	if err := db.CheckDomain(field, name); err != nil {
+		return err
+	}
+	return db.CheckLength(field, name, s.s.Size("domain", "domain"))
+}
+
+func noUser(a db.Address) error { return fmt.Errorf("user %s: %w", a, db.ErrNoUser) }
+
+// uidAt finds whose address a is: own or alias, in any name of the domain.
+// ErrNoUser.
+func uidAt(ctx context.Context, tx *db.Tx, a db.Address) (string, error) {
+	var uid string
+	err := tx.Get(ctx, &uid, `SELECT u.uid FROM uri AS u JOIN domain AS d ON d.did = u.did
+		WHERE u.username = ? AND d.domain = ? AND u.scheme = 'sip' AND `+alive("u.")+" AND "+alive("d.")+`
+		ORDER BY (u.flags & 1) DESC, (u.flags & 2) LIMIT 1`, a.User, a.Domain)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = noUser(a)
+	}
+	return uid, err
+}
+
+// free is ErrExists when somebody has the address in the domain.
+func free(ctx context.Context, tx *db.Tx, a db.Address, did string) error {
+	var uid string
+	err := tx.Get(ctx, &uid, "SELECT uid FROM uri WHERE username = ? AND did = ? AND scheme = 'sip' AND "+alive("")+" LIMIT 1", a.User, did)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	case uid == a.String():
+		return fmt.Errorf("user %s %w", a, db.ErrExists)
+	}
+	return fmt.Errorf("%s %w as address of %s", a, db.ErrExists, uid)
+}
+
+// touch sets the time of the last change, which the server's timer compares.
+func (s *Directory) touch(ctx context.Context, tx *db.Tx, name string) error {
+	now := strconv.FormatInt(time.Now().Unix(), 10)
+	n, err := tx.Exec(ctx, "UPDATE global_attrs SET value = ? WHERE name = ?", now, name)
+	if err == nil && n == 0 {
+		_, err = tx.Exec(ctx, "INSERT INTO global_attrs (name, type, value, flags) VALUES (?, 0, ?, ?)", name, now, attrFlags)
+	}
+	return err
+}
+
+func (s *Directory) domainsChanged(ctx context.Context, tx *db.Tx) error {
+	return s.touch(ctx, tx, "domain_data_version")
+}
+
+// remove deletes the rows of a table that the condition names and counts them.
+func remove(ctx context.Context, tx *db.Tx, counts db.Counts, table, where string, args ...any) error {
+	n, err := tx.Exec(ctx, "DELETE FROM "+tx.Quote(table)+" WHERE "+where, args...)
+	counts.Add(table, n)
+	return err
+}

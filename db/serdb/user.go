@@ -1,0 +1,450 @@
+package serdb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"sipd/db"
+)
+
+// AddUser implements db.Directory.
+func (s *Directory) AddUser(ctx context.Context, u db.NewUser) error {
+	_, err := s.AddUsers(ctx, slices.Values([]db.NewUser{u}))
+	return err
+}
+
+// AddUsers implements db.Directory.
+func (s *Directory) AddUsers(ctx context.Context, users iter.Seq[db.NewUser]) (int, error) {
+	n := 0
+	err := s.d.Tx(ctx, func(tx *db.Tx) error {
+		n = 0
+		w := &writer{Directory: s, tx: tx, domains: make(map[string]db.Domain), types: make(map[string]attrType)}
+		for u := range users {
+			if err := w.addUser(ctx, u); err != nil {
+				return err
+			}
+			n++
+		}
+		return nil
+	})
+	if err != nil {
+		n = 0
+	}
+	return n, err
+}
+
+// writer is one transaction that remembers what it looked up.
+type writer struct {
+	*Directory
+	tx      *db.Tx
+	domains map[string]db.Domain
+	types   map[string]attrType
+}
+
+func (w *writer) domain(ctx context.Context, name string) (db.Domain, error) {
+	d, ok := w.domains[name]
+	if ok {
+		return d, nil
+	}
+	d, err := findDomain(ctx, w.tx, name)
+	if err == nil {
+		w.domains[name] = d
+	}
+	return d, err
+}
+
+func (w *writer) addUser(ctx context.Context, u db.NewUser) error {
+	a := u.Address
+	if err := w.check("user", a); err != nil {
+		return err
+	}
+	d, err := w.domain(ctx, a.Domain)
+	if err != nil {
+		return err
+	}
+	secret, err := u.Password.Secrets(a, d.Realm, w.s.Size("credentials", "password"))
+	if err != nil {
+		return err
+	}
+	if err := free(ctx, w.tx, a, d.DID); err != nil {
+		return err
+	}
+	uid := u.UID
+	if uid == "" {
+		uid = uidOf(a)
+	}
+	if err := errors.Join(db.CheckText("uid", uid), db.CheckLength("uid", uid, w.s.Size("uri", "uid"))); err != nil {
+		return err
+	}
+	if err := w.claim(ctx, a, uid, d.Realm); err != nil {
+		return err
+	}
+	if err := w.insertAttrRow(ctx, uid, created, 2, time.Now().UTC().Format(time.DateTime), attrFlags); err != nil {
+		return err
+	}
+	if !u.Password.None {
+		if err := w.insertCredentials(ctx, a, d, uid, secret); err != nil {
+			return err
+		}
+	}
+	if err := w.insertURI(ctx, uid, d.DID, a.User, uriFlags|flagCanonical); err != nil {
+		return err
+	}
+	for _, alias := range u.Aliases {
+		if err := w.addAlias(ctx, uid, alias); err != nil {
+			return err
+		}
+	}
+	for _, attr := range u.Attrs {
+		if err := w.insertUserAttr(ctx, uid, attr); err != nil {
+			return err
+		}
+	}
+	_, err = w.grant(ctx, uid, u.Groups)
+	return err
+}
+
+// claim tells whether uid and the digest user are free, and clears rows of
+// them that are marked as deleted: left there, a server would still use them.
+func (w *writer) claim(ctx context.Context, a db.Address, uid, realm string) error {
+	taken, err := w.tx.Has(ctx, "SELECT 1 FROM user_attrs WHERE uid = ? AND "+alive(""), uid)
+	if err != nil {
+		return err
+	}
+	if taken {
+		return fmt.Errorf("user with uid %s %w", uid, db.ErrExists)
+	}
+	taken, err = w.tx.Has(ctx, "SELECT 1 FROM credentials WHERE auth_username = ? AND realm = ? AND "+alive(""), a.User, realm)
+	if err != nil {
+		return err
+	}
+	if taken {
+		return fmt.Errorf("credentials of %s in realm %s %w", a.User, realm, db.ErrExists)
+	}
+	for _, c := range []struct {
+		where string
+		args  []any
+	}{
+		{"user_attrs WHERE uid = ?", []any{uid}},
+		{"credentials WHERE (uid = ? OR auth_username = ? AND realm = ?)", []any{uid, a.User, realm}},
+		{"uri WHERE uid = ?", []any{uid}},
+	} {
+		if _, err := w.tx.Exec(ctx, "DELETE FROM "+c.where+" AND NOT "+alive(""), c.args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) insertCredentials(ctx context.Context, a db.Address, d db.Domain, uid string, p db.Secrets) error {
+	_, err := w.tx.Exec(ctx, "INSERT INTO credentials (auth_username, did, realm, password, flags, ha1, ha1b, uid) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		a.User, d.DID, d.Realm, p.Plain, credentialFlags, p.HA1, p.HA1B, uid)
+	return err
+}
+
+func (w *writer) insertURI(ctx context.Context, uid, did, user string, flags int) error {
+	_, err := w.tx.Exec(ctx, "INSERT INTO uri (uid, did, username, flags, scheme) VALUES (?, ?, ?, ?, 'sip')", uid, did, user, flags)
+	return err
+}
+
+// dependents are rows that hang on rows of the user; they go first.
+var dependents = []struct{ table, where string }{
+	{"uri_attrs", "EXISTS (SELECT 1 FROM uri AS u WHERE u.uid = ? AND u.username = uri_attrs.username AND u.did = uri_attrs.did AND u.scheme = uri_attrs.scheme)"},
+	{"presentity_contact", "pres_id IN (SELECT pres_id FROM presentity WHERE uid = ?)"},
+	{"presentity_notes", "pres_id IN (SELECT pres_id FROM presentity WHERE uid = ?)"},
+	{"presentity_extensions", "pres_id IN (SELECT pres_id FROM presentity WHERE uid = ?)"},
+	{"tuple_notes", "pres_id IN (SELECT pres_id FROM presentity WHERE uid = ?)"},
+	{"tuple_extensions", "pres_id IN (SELECT pres_id FROM presentity WHERE uid = ?)"},
+	{"watcherinfo", "pres_id IN (SELECT pres_id FROM presentity WHERE uid = ?)"},
+}
+
+// uidTables hold rows by uid. acc and missed_calls are the operator's books
+// and stay.
+var uidTables = []string{
+	"contact_attrs", "location", "grp", "silo", "speed_dial", "cpl", "phonebook", "offline_winfo",
+	"presentity", "credentials", "uri", "user_attrs",
+}
+
+// RemoveUser implements db.Directory.
+func (s *Directory) RemoveUser(ctx context.Context, a db.Address) (db.Counts, error) {
+	var counts db.Counts
+	err := s.d.Tx(ctx, func(tx *db.Tx) error {
+		counts = make(db.Counts)
+		uid, err := ownUID(ctx, tx, a)
+		if err != nil {
+			return err
+		}
+		return s.removeUID(ctx, tx, uid, counts)
+	})
+	if err != nil {
+		counts = nil
+	}
+	return counts, err
+}
+
+func (s *Directory) removeUID(ctx context.Context, tx *db.Tx, uid string, counts db.Counts) error {
+	if s.found.Has("sd_attrs", "id") && s.found.Has("speed_dial", "id") {
+		// The id is a number there and a text here.
+		var ids []string
+		if err := tx.Select(ctx, &ids, "SELECT id FROM speed_dial WHERE uid = ?", uid); err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if err := remove(ctx, tx, counts, "sd_attrs", "id = ?", id); err != nil {
+				return err
+			}
+		}
+	}
+	for _, d := range dependents {
+		if s.found.Has(d.table) && (d.table == "uri_attrs" || s.found.Has("presentity") && s.found.Has(d.table, "pres_id")) {
+			if err := remove(ctx, tx, counts, d.table, d.where, uid); err != nil {
+				return err
+			}
+		}
+	}
+	for _, table := range uidTables {
+		if s.found.Has(table, "uid") {
+			if err := remove(ctx, tx, counts, table, "uid = ?", uid); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// ownUID is the uid whose own (canonical) address a is: what removes or
+// changes a user must not reach one through an alias.
+func ownUID(ctx context.Context, tx *db.Tx, a db.Address) (string, error) {
+	uid, err := uidAt(ctx, tx, a)
+	if err != nil {
+		return "", err
+	}
+	own, _, err := addressOf(ctx, tx, uid)
+	if err != nil {
+		return "", err
+	}
+	d, err := findDomain(ctx, tx, a.Domain)
+	if err != nil {
+		return "", err
+	}
+	if own.User != a.User || own.Domain != d.Name {
+		return "", fmt.Errorf("%s is an alias of %s: %w", a, own, db.ErrNoUser)
+	}
+	return uid, nil
+}
+
+// addressOf is the canonical address of a uid: the canonical URI, else the
+// one whose name has credentials, else the first; and the other addresses.
+func addressOf(ctx context.Context, tx *db.Tx, uid string) (db.Address, []db.Address, error) {
+	var rows []struct {
+		Username, DID string
+		Flags         int64
+		Rank          int
+	}
+	err := tx.Select(ctx, &rows, `SELECT u.username, u.did, u.flags, CASE WHEN (u.flags & 4) <> 0 THEN 0
+		WHEN EXISTS (SELECT 1 FROM credentials AS c WHERE c.uid = u.uid AND c.auth_username = u.username) THEN 1 ELSE 2 END AS rank
+		FROM uri AS u WHERE u.uid = ? AND u.scheme = 'sip' AND `+alive("u.")+" ORDER BY 4, 1, 2", uid)
+	if err != nil {
+		return db.Address{}, nil, err
+	}
+	var all []db.Address
+	names := make(map[string]string)
+	for _, r := range rows {
+		name, ok := names[r.DID]
+		if !ok {
+			if name, err = nameOf(ctx, tx, r.DID); err != nil {
+				return db.Address{}, nil, err
+			}
+			names[r.DID] = name
+		}
+		all = append(all, db.Address{User: r.Username, Domain: name})
+	}
+	if len(all) == 0 {
+		return db.Address{}, nil, fmt.Errorf("uid %s has no address: %w", uid, db.ErrNoUser)
+	}
+	rest := all[1:]
+	slices.SortFunc(rest, db.Address.Compare)
+	return all[0], rest, nil
+}
+
+// nameOf is the canonical name of a did; a did without a row is its own name.
+func nameOf(ctx context.Context, tx *db.Tx, did string) (string, error) {
+	var rows []domainRow
+	err := tx.Select(ctx, &rows, "SELECT did, domain, flags FROM domain WHERE did = ? AND "+alive(""), did)
+	if err != nil || len(rows) == 0 {
+		return did, err
+	}
+	return group(rows).Name, nil
+}
+
+type credentialRow struct {
+	AuthUsername string `db:"auth_username"`
+	Realm        string
+	Password     string
+	HA1, HA1B    string
+	Flags        int64
+}
+
+// credentialsOf reads the secrets of a uid, preferring those under its own
+// name. None is a zero row.
+func credentialsOf(ctx context.Context, tx *db.Tx, uid, user string) (credentialRow, error) {
+	var c credentialRow
+	err := tx.Get(ctx, &c, "SELECT auth_username, realm, password, ha1, ha1b, flags FROM credentials WHERE uid = ? AND "+alive("")+
+		" ORDER BY CASE WHEN auth_username = ? THEN 0 ELSE 1 END, realm LIMIT 1", uid, user)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return c, err
+}
+
+// SetPassword implements db.Directory. All credentials of the user get the
+// new secret, each hashed with its own name and realm.
+func (s *Directory) SetPassword(ctx context.Context, a db.Address, p db.Password) error {
+	return s.d.Tx(ctx, func(tx *db.Tx) error {
+		uid, err := ownUID(ctx, tx, a)
+		if err != nil {
+			return err
+		}
+		var rows []struct {
+			AuthUsername string `db:"auth_username"`
+			Realm        string
+		}
+		if err := tx.Select(ctx, &rows, "SELECT auth_username, realm FROM credentials WHERE uid = ? AND "+alive(""), uid); err != nil {
+			return err
+		}
+		if len(rows) > 1 && p.Plain == "" {
+			return fmt.Errorf("user %s has %d credentials; a hash fits one realm, give the password: %w", a, len(rows), db.ErrNotSupported)
+		}
+		size := s.s.Size("credentials", "password")
+		if len(rows) == 0 {
+			w := &writer{Directory: s, tx: tx, domains: make(map[string]db.Domain)}
+			d, err := w.domain(ctx, a.Domain)
+			if err != nil {
+				return err
+			}
+			secret, err := p.Secrets(a, d.Realm, size)
+			if err != nil {
+				return err
+			}
+			return w.insertCredentials(ctx, a, d, uid, secret)
+		}
+		for _, r := range rows {
+			secret, err := p.Secrets(db.Address{User: r.AuthUsername, Domain: a.Domain}, r.Realm, size)
+			if err != nil {
+				return err
+			}
+			if _, err := tx.Exec(ctx, "UPDATE credentials SET password = ?, ha1 = ?, ha1b = ? WHERE uid = ? AND auth_username = ? AND realm = ? AND "+alive(""),
+				secret.Plain, secret.HA1, secret.HA1B, uid, r.AuthUsername, r.Realm); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// SetDisabled implements db.Directory: credentials, addresses and attributes
+// get or lose the bit that makes a server skip them.
+func (s *Directory) SetDisabled(ctx context.Context, a db.Address, off bool) error {
+	change := "flags - (flags & 2)"
+	if off {
+		change = "flags | 2"
+	}
+	return s.d.Tx(ctx, func(tx *db.Tx) error {
+		uid, err := ownUID(ctx, tx, a)
+		if err != nil {
+			return err
+		}
+		for _, table := range []string{"credentials", "uri", "user_attrs"} {
+			if _, err := tx.Exec(ctx, "UPDATE "+table+" SET flags = "+change+" WHERE uid = ?", uid); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// User implements db.Directory.
+func (s *Directory) User(ctx context.Context, a db.Address) (db.User, error) {
+	var u db.User
+	err := s.d.View(ctx, func(tx *db.Tx) error {
+		uid, err := uidAt(ctx, tx, a)
+		if err != nil {
+			return err
+		}
+		u, err = s.readUser(ctx, tx, uid)
+		return err
+	})
+	return u, err
+}
+
+func (s *Directory) readUser(ctx context.Context, tx *db.Tx, uid string) (db.User, error) {
+	u := db.User{UID: uid}
+	var err error
+	if u.Address, u.Aliases, err = addressOf(ctx, tx, uid); err != nil {
+		return u, err
+	}
+	c, err := credentialsOf(ctx, tx, uid, u.Address.User)
+	if err != nil {
+		return u, err
+	}
+	setSecrets(&u, c)
+	if u.Realm == "" {
+		d, err := findDomain(ctx, tx, u.Address.Domain)
+		if err != nil && !errors.Is(err, db.ErrNoDomain) {
+			return u, err
+		}
+		u.Realm = d.Realm
+	}
+	attrs, err := readAttrs(ctx, tx, place{table: "user_attrs", where: "uid = ?", args: []any{uid}}, "")
+	if err != nil {
+		return u, err
+	}
+	for _, at := range attrs {
+		switch at.Name {
+		case created:
+			u.Created, _ = time.Parse(time.DateTime, at.Value) // what does not read is no date
+		case aclAttr:
+			u.Groups = append(u.Groups, at.Value)
+		default:
+			u.Attrs = append(u.Attrs, at)
+		}
+	}
+	slices.Sort(u.Groups)
+	off, err := tx.Has(ctx, "SELECT 1 FROM uri WHERE uid = ? AND (flags & 2) <> 0 AND "+alive(""), uid)
+	u.Disabled = u.Disabled || off
+	return u, err
+}
+
+func setSecrets(u *db.User, c credentialRow) {
+	sec := db.Secrets{HA1: c.HA1, HA1B: c.HA1B, Plain: c.Password}
+	u.HA1, u.HA1B, u.Plain, u.Secret = sec.HA1, sec.HA1B, sec.Plain, sec.Kind()
+	u.Realm, u.Disabled = c.Realm, c.Flags&flagDisabled != 0
+}
+
+// Authenticate implements db.Directory.
+func (s *Directory) Authenticate(ctx context.Context, a db.Address, password string) (bool, error) {
+	ok := false
+	err := s.d.View(ctx, func(tx *db.Tx) error {
+		uid, err := uidAt(ctx, tx, a)
+		if err != nil {
+			return err
+		}
+		own, _, err := addressOf(ctx, tx, uid)
+		if err != nil {
+			return err
+		}
+		c, err := credentialsOf(ctx, tx, uid, own.User)
+		if err != nil {
+			return err
+		}
+		sec := db.Secrets{HA1: c.HA1, HA1B: c.HA1B, Plain: c.Password}
+		ok = sec.Match(db.Address{User: c.AuthUsername, Domain: own.Domain}, c.Realm, password)
+		return nil
+	})
+	return ok, err
+}
