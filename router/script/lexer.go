@@ -23,9 +23,11 @@ type frame struct {
 type lexer struct {
 	errs, warns ErrorList
 	flavour     Flavour
-	// bracket tells that the last two tokens were event_route and "[".
+	// inEvent tells that the last two tokens were event_route and "[".
 	inEvent bool
-	last    [2]string
+	// swallowed tells that a string or comment did not end.
+	swallowed bool
+	last      [2]string
 }
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' }
@@ -127,6 +129,7 @@ func (l *lexer) comment(f *frame) {
 		}
 	}
 	f.off = len(s)
+	l.swallowed = true
 	l.errs.add(f.place(start, start+2), "comment does not end").hint(`comments nest: each "/*" needs its "*/"`)
 }
 
@@ -192,12 +195,18 @@ func (l *lexer) word(f *frame, t *token, s string, i int) int {
 			t.kind = tVar
 			return i + n
 		}
-		e := l.errs.add(f.place(i, i+1), `"$" is not followed by a variable's name`)
-		if strings.HasPrefix(s[i:], "$(") {
-			e.Msg = `"$(" is not closed`
+		// Read on behind what was meant to be the variable.
+		n := 1
+		for i+n < len(s) && strings.IndexByte(" \t\r\n;,=", s[i+n]) < 0 {
+			n++
+		}
+		if n == 1 {
+			l.errs.add(f.place(i, i+1), `"$" is not followed by a variable's name`)
+		} else {
+			l.errs.add(f.place(i, i+n), "%q is no variable: a bracket is not closed, or the name is odd", s[i:i+n])
 		}
 		t.kind, t.text = tVar, "$null"
-		return min(i+2, len(s))
+		return i + n
 	case c == '@':
 		if n := scanSelect(s[i:]); n > 0 {
 			t.kind = tSelect
@@ -269,6 +278,7 @@ func (l *lexer) number(f *frame, t *token, s string, i int) int {
 }
 
 func (l *lexer) openString(f *frame, i int) {
+	l.swallowed = true
 	l.errs.add(f.place(i, i+1), "string does not end")
 }
 

@@ -2,6 +2,7 @@ package script
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"testing"
 )
+
+var update = flag.Bool("update", false, "write the messages that come into testdata/bad")
 
 // readOS reads files of the system.
 func readOS(path string) (string, error) {
@@ -90,7 +93,14 @@ func checkRoundTrip(t *testing.T, f *File) {
 		t.Fatalf("printed configuration does not parse: %v\n%s", errs, text)
 	}
 	if a, b := dump(f.Items), dump(again.Items); a != b {
-		t.Errorf("printed configuration parses to another tree; printed:\n%s\nbefore:\n%s\nafter:\n%s", text, a, b)
+		x, y := strings.Split(a, "\n"), strings.Split(b, "\n")
+		i := 0
+		for i < min(len(x), len(y)) && x[i] == y[i] {
+			i++
+		}
+		from := max(0, i-8)
+		t.Errorf("printed configuration parses to another tree; printed:\n%s\nbefore:\n%s\nafter:\n%s", text,
+			strings.Join(x[from:min(i+3, len(x))], "\n"), strings.Join(y[from:min(i+3, len(y))], "\n"))
 	}
 }
 
@@ -193,38 +203,58 @@ func TestGood(t *testing.T) {
 }
 
 // TestBad parses testdata/bad/parse; the first lines of each file, which start
-// with "#= ", are the messages that must come, "line:col: text", in order.
+// with "#= ", are the messages that must come, "line:col: text | hint", in
+// order.
 func TestBad(t *testing.T) {
-	paths, _ := filepath.Glob("testdata/bad/parse/*.cfg")
+	checkBad(t, "testdata/bad/parse/*.cfg", func(path string, read ReadFunc) error {
+		_, err := Parse(read, path, nil)
+		return err
+	})
+}
+
+func checkBad(t *testing.T, pattern string, load func(path string, read ReadFunc) error) {
+	t.Helper()
+	paths, _ := filepath.Glob(pattern)
 	if len(paths) == 0 {
-		t.Fatal("testdata/bad/parse is empty")
+		t.Fatalf("no files %s", pattern)
 	}
 	for _, path := range paths {
-		_, err := Parse(readOS, path, nil)
-		checkMessages(t, path, err)
+		text, _ := readOS(path)
+		body := text
+		var want []string
+		for strings.HasPrefix(body, "#= ") {
+			line, rest, _ := strings.Cut(body, "\n")
+			want = append(want, line[3:])
+			body = rest
+		}
+		if *update {
+			n := len(messages(load(path, texts{path: body}.read)))
+			head := strings.Repeat("#= \n", n)
+			msgs := messages(load(path, texts{path: head + body}.read))
+			text = "#= " + strings.Join(msgs, "\n#= ") + "\n" + body
+			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		err := load(path, readOS)
+		if got := messages(err); strings.Join(got, "\n") != strings.Join(want, "\n") {
+			t.Errorf("%s: messages\n%s\nwant\n%s\nas shown:\n%v", path, strings.Join(got, "\n"), strings.Join(want, "\n"), err)
+		}
 	}
 }
 
-func checkMessages(t *testing.T, path string, err error) {
-	t.Helper()
-	text, _ := readOS(path)
-	var want []string
-	for line := range strings.Lines(text) {
-		if rest, ok := strings.CutPrefix(line, "#= "); ok {
-			want = append(want, strings.TrimSpace(rest))
-		}
-	}
+// messages are the mistakes of an error, one a line.
+func messages(err error) []string {
 	var l ErrorList
 	errors.As(err, &l)
-	var got []string
+	var out []string
 	for _, e := range l {
 		s := fmt.Sprintf("%d:%d: %s", e.Pos.Line(), e.Pos.Col(), e.Msg)
 		if e.Hint != "" {
 			s += " | " + e.Hint
 		}
-		got = append(got, s)
+		out = append(out, s)
 	}
-	if strings.Join(got, "\n") != strings.Join(want, "\n") {
-		t.Errorf("%s: messages\n%s\nwant\n%s\nas shown:\n%v", path, strings.Join(got, "\n"), strings.Join(want, "\n"), err)
-	}
+	return out
 }

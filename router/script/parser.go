@@ -49,14 +49,16 @@ func Parse(read ReadFunc, path string, opts *Options) (*File, error) {
 // parser turns tokens into the tree. After a mistake it is "lost": further
 // mistakes are not told until it has found the next statement.
 type parser struct {
-	toks    []token
-	i       int
-	depth   int
-	lost    bool
-	inArgs  int // depth of function arguments
-	defines *preproc
-	errs    ErrorList
-	warns   ErrorList
+	toks   []token
+	i      int
+	depth  int
+	lost   bool
+	inArgs int // depth of function arguments
+	// unclosed is the token before which a "}" was found missing.
+	unclosed int
+	defines  *preproc
+	errs     ErrorList
+	warns    ErrorList
 }
 
 func (p *parser) tok() *token { return &p.toks[p.i] }
@@ -98,10 +100,11 @@ func (p *parser) prev() Pos {
 // fail tells a mistake at a token, unless the parser is lost already.
 func (p *parser) fail(pos Pos, format string, a ...any) *Error {
 	e := &Error{Pos: pos, Msg: fmt.Sprintf(format, a...)}
-	if !p.lost {
+	// A string or comment that does not end has swallowed the rest.
+	if !p.lost && len(p.errs) < maxErrors && !(p.at(tEOF) && p.defines.swallowed) {
 		p.errs = append(p.errs, e)
-		p.lost = true
 	}
+	p.lost = true
 	return e
 }
 

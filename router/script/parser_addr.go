@@ -188,9 +188,17 @@ func (p *parser) addrHost() string {
 		p.unexpected("an address")
 		return ""
 	}
+	if t := p.tok(); t.nl && t.kind == tIdent && p.startsItem(t) {
+		p.fail(p.prev(), "an address is missing here")
+		return ""
+	}
+	t := p.tok()
 	h := p.host()
-	if h == "" {
+	switch {
+	case h == "":
 		p.unexpected("an address, a host or an interface")
+	case t.kind == tString && !isHost(h):
+		p.fail(t.pos, "%q is no address, host or interface", h)
 	}
 	return h
 }
@@ -221,7 +229,7 @@ func splitAddr(s string) (proto, host string, port int, ok bool) {
 			host, s = s[:n], s[n:]
 		}
 	}
-	if host == "" || strings.ContainsAny(host, " \t;/") {
+	if !isHost(host) {
 		return "", "", 0, false
 	}
 	if s == "" || s == ":*" {
@@ -235,6 +243,23 @@ func splitAddr(s string) (proto, host string, port int, ok bool) {
 		return "", "", 0, false
 	}
 	return proto, host, int(n), true
+}
+
+// isHost says whether s looks like a host, an interface or an address.
+func isHost(s string) bool {
+	if s == "" || !isLetter(s[0]) && !isDigit(s[0]) && s[0] != ':' {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; !isLetter(c) && !isDigit(c) && c != '.' && c != '-' && (c != ':' || strings.Count(s, ":") < 2) {
+			return false
+		}
+	}
+	if strings.Contains(s, ":") {
+		n, _ := scanIP(s)
+		return n == len(s)
+	}
+	return true
 }
 
 func (p *parser) alias() Item {

@@ -22,8 +22,11 @@ func (p *parser) block() []Stmt {
 			p.fail(open.pos, `"{" is not closed`)
 			return body
 		case t.kind == tIdent && t.nl && p.newBlock(t):
-			p.fail(open.pos, `"{" is not closed`).hint("%s at %s starts outside of it", t.what(), t.pos)
-			// What follows is outside: go on there.
+			// Told once for all the blocks around it; what follows is outside.
+			if p.unclosed != p.i {
+				p.fail(open.pos, `"{" is not closed`).hint("%s at %s starts outside of it", t.what(), t.pos)
+			}
+			p.unclosed = p.i
 			p.lost = false
 			return body
 		}
@@ -240,17 +243,18 @@ func (p *parser) switchStmt() Stmt {
 	}
 	defer p.leave()
 	for !p.at(tRBrace) {
-		if !p.tok().is("case") && !p.tok().is("default") {
-			if p.at(tEOF) {
-				p.fail(t.pos, "switch is not closed")
-			} else {
-				p.unexpected(`"case" or "default"`)
-			}
+		if p.at(tEOF) {
+			p.fail(t.pos, "switch is not closed")
 			return nil
 		}
-		s.Cases = append(s.Cases, p.oneCase())
+		start := p.i
+		if p.tok().is("case") || p.tok().is("default") {
+			s.Cases = append(s.Cases, p.oneCase())
+		} else {
+			p.unexpected(`"case" or "default"`)
+		}
 		if p.lost {
-			return nil
+			p.syncStmt(start)
 		}
 	}
 	p.next()
@@ -265,7 +269,9 @@ func (p *parser) oneCase() Case {
 		c.Regex = p.got(tSlash)
 		c.Label = p.expr()
 	}
-	p.want(tColon)
+	if p.want(tColon); p.lost && p.tok().nl { // the colon alone is missing
+		p.lost = false
+	}
 	c.Pos = c.Pos.to(p.prev())
 	for !p.lost && !p.at(tRBrace) && !p.at(tEOF) && !p.tok().is("case") && !p.tok().is("default") {
 		start := p.i

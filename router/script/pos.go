@@ -239,9 +239,14 @@ func (l ErrorList) sort() ErrorList {
 	return out
 }
 
+// maxErrors is how many mistakes are told; a file with more is no configuration.
+const maxErrors = 200
+
 func (l *ErrorList) add(p Pos, format string, a ...any) *Error {
 	e := &Error{Pos: p, Msg: fmt.Sprintf(format, a...)}
-	*l = append(*l, e)
+	if len(*l) < maxErrors {
+		*l = append(*l, e)
+	}
 	return e
 }
 

@@ -15,7 +15,7 @@ const (
 	MaxDefines     = 512 // defines of a configuration
 	MaxConditions  = 256 // #!ifdef inside #!ifdef
 	MaxNesting     = 200 // blocks inside blocks, parentheses inside parentheses
-	MaxTokens      = 1 << 21
+	MaxTokens      = 1 << 19
 	maxExpansions  = 64 // defines inside defines
 	maxSelectParts = 32
 )

@@ -49,19 +49,16 @@ func printConst(c Const) string {
 	return c.Str
 }
 
-// printHost writes a host so that it is read as one: bare where that is
-// possible.
+// printHost writes a host so that it is read as one: words of the language in
+// quotes that do not join with their neighbours.
 func printHost(h string) string {
-	if h == "*" {
-		return h
+	if n, _ := scanIP(h + " "); n == len(h) && strings.Contains(h, ":") {
+		return "[" + h + "]"
 	}
-	if n, _ := scanIP(h + " "); n == len(h) && n > 0 {
-		if strings.Contains(h, ":") {
-			return "[" + h + "]"
-		}
-		return h
+	if keywords[h] || h == "virtual" || h == "ADVERTISE" {
+		return "'" + h + "'"
 	}
-	return quote(h)
+	return h
 }
 
 func (p *printer) item(it Item) {
