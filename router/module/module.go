@@ -180,6 +180,10 @@ type Host struct {
 	Cfg  *cfg.Store
 	RPC  *rpc.Registry
 	Stat *stat.Registry
+	// Vars are the variables, selects and transformations of the configuration.
+	// At Init those of the modules loaded so far are in it, when functions are
+	// compiled all of them.
+	Vars *pv.Registry
 	// ConfigPath is the configuration file; relative paths are taken from its folder.
 	ConfigPath string
 	// RunDir is where control sockets live by default.
