@@ -78,6 +78,22 @@ func TestParseRef(t *testing.T) {
 	}
 }
 
+// FuzzParseRef: what is read is printed so that it reads the same.
+func FuzzParseRef(f *testing.F) {
+	for _, s := range []string{"core", "tm[1]", "tm[007]", "a]b", "[", "x[4294967296]"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		r, err := ParseRef(s)
+		if err != nil {
+			return
+		}
+		if again, err := ParseRef(r.String()); err != nil || again != r {
+			t.Errorf("%q is %+v, printed %q, read again %+v, %v", s, r, r.String(), again, err)
+		}
+	})
+}
+
 func TestSnapshotKeepsItsValues(t *testing.T) {
 	s := newSample(t)
 	before := s.Snapshot()

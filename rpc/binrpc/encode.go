@@ -163,12 +163,14 @@ func (p *packet) members(members []rpc.Member, depth, limit int) error {
 }
 
 func (p *packet) stream(s rpc.Stream, depth, limit int) error {
-	p.b = append(p.b, tStruct)
+	q := *p // what the iterator holds is allocated: only here, not in each packet
+	q.b = append(q.b, tStruct)
 	for m := range s {
-		if err := p.member(m, depth, limit); err != nil {
+		if err := q.member(m, depth, limit); err != nil {
 			return err
 		}
 	}
+	p.b = q.b
 	p.b = append(p.b, tStruct|endMark)
 	return p.check(limit)
 }

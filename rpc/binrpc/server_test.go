@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -576,4 +577,59 @@ func TestCallEndsWithItsContext(t *testing.T) {
 	if _, err := c.Call(t.Context(), "x"); err != nil {
 		t.Errorf("the next call of a datagram client = %v, want nil", err)
 	}
+}
+
+// replies is what a server writes for a stream, read from r.
+func replies(ctx context.Context, s *Server, r io.Reader) []byte {
+	in := reader{r: r, max: MaxRequest}
+	var out []byte
+	for {
+		h, body, err := in.buffered()
+		if errors.Is(err, ErrShort) {
+			if in.fill() != nil {
+				return out
+			}
+			continue
+		}
+		if err != nil {
+			return append(out, corrupt(err)...)
+		}
+		var ok bool
+		if out, _, ok = s.answer(ctx, out, "fuzz", h, body); !ok {
+			return out
+		}
+	}
+}
+
+// FuzzStream reads any octets as a stream of requests: however they are cut
+// into pieces the same answers come, and each answer is a reply or a fault
+// that a client can read.
+func FuzzStream(f *testing.F) {
+	for _, s := range []string{
+		"a1000f01910a636f72652e6563686f00216100",
+		"a1000f01910a636f72652e6563686f00213100a1000f02910a636f72652e6563686f00213200a1000a0391086e6f2e7375636800",
+		"a10e8c5db0c04960a58bfaea", "474554202f20485454502f312e300d0a0d0a", "a1000001", "a1100d77910b636f72652e666c61677300",
+		"a1002301910c636f72652e7072696e74690050010000000760ff00000001ff7000000000000001",
+		"a1000f01910c746573742e70616e696300",
+	} {
+		f.Add(unhexLoose(s))
+	}
+	s := &Server{Registry: registry(f), Log: slog.New(slog.DiscardHandler)}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		whole := replies(t.Context(), s, bytes.NewReader(in))
+		if pieces := replies(t.Context(), s, iotest.OneByteReader(bytes.NewReader(in))); !bytes.Equal(whole, pieces) {
+			t.Fatalf("at once:\n%x\nin pieces:\n%x", whole, pieces)
+		}
+		for rest := whole; len(rest) > 0; {
+			h, err := ParseHeader(rest)
+			if err != nil || h.Size+h.Len > len(rest) || (!h.Reply() && !h.Fault()) {
+				t.Fatalf("the server wrote %x: %+v, %v", rest, h, err)
+			}
+			d := NewDecoder(rest[h.Size : h.Size+h.Len])
+			if _, err := d.All(); err != nil {
+				t.Fatalf("the server wrote a body that cannot be read: %x: %v", rest, err)
+			}
+			rest = rest[h.Size+h.Len:]
+		}
+	})
 }

@@ -55,7 +55,7 @@ func (r *reader) buffered() (Header, []byte, error) {
 
 // fill reads once. An error is the reader's.
 func (r *reader) fill() error {
-	const small = 4096
+	const small = 1024
 	left := r.end - r.start
 	need := small
 	if h, err := ParseHeader(r.buf[r.start:r.end]); err == nil {

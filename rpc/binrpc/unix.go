@@ -17,6 +17,9 @@ func (e *InUseError) Error() string {
 	return fmt.Sprintf("control socket %s is in use by another daemon; stop it first, or give this one another socket", e.Path)
 }
 
+// maxPath is how many octets sun_path of unix(7) has room for.
+const maxPath = 107
+
 // FileMode is what a unix socket's file gets.
 type FileMode struct {
 	Mode     os.FileMode // 0 means 0600
@@ -36,6 +39,9 @@ type unixSocket struct {
 // starters one wins. A living socket, also that of a daemon that knows nothing
 // of our lock, is an *[InUseError] and stays as it is.
 func claim(path string) (*unixSocket, error) {
+	if len(path) > maxPath {
+		return nil, fmt.Errorf("control socket %s: the path is longer than the %d octets that unix sockets allow", path, maxPath)
+	}
 	lock, err := lockFile(path + ".lock")
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, &InUseError{path}
@@ -110,7 +116,7 @@ func (u *unixSocket) bind(m FileMode, listen func(name string) error) (err error
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	name := filepath.Join(dir, "s")
-	if err := listen(name); err != nil {
+	if err := u.listen(dir, name, listen); err != nil {
 		return fmt.Errorf("control socket %s: %w", u.path, err)
 	}
 	mode := m.Mode
@@ -132,6 +138,20 @@ func (u *unixSocket) bind(m FileMode, listen func(name string) error) (err error
 		return fmt.Errorf("control socket %s: %w", u.path, err)
 	}
 	return nil
+}
+
+// listen calls f with the name, or with a shorter way to it where the private
+// folder makes the name too long for a socket.
+func (u *unixSocket) listen(dir, name string, f func(string) error) error {
+	if len(name) <= maxPath {
+		return f(name)
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = d.Close() }()
+	return f(fmt.Sprintf("/proc/self/fd/%d/s", d.Fd()))
 }
 
 // release removes the socket's file, if it still is ours, and the lock.

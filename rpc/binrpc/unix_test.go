@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -103,6 +104,30 @@ func TestSocketMode(t *testing.T) {
 		if err != nil || info.Mode().Perm() != tt.want {
 			t.Errorf("mode %o made %v, %v; want %o", tt.set, info.Mode(), err, tt.want)
 		}
+	}
+}
+
+func TestLongPaths(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), strings.Repeat("d", 200))
+	if err := newServer(t).Listen(t.Context(), Address{Net: "unixs", Path: dir}); err == nil || !strings.Contains(err.Error(), "107") {
+		t.Errorf("a path that no socket may have: %v", err)
+	}
+	dir = t.TempDir()
+	dir = filepath.Join(dir, strings.Repeat("d", max(1, maxPath-3-len(dir))))
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{"unixs", "unixd"} {
+		a := Address{Net: kind, Path: filepath.Join(dir, kind[4:])}
+		serve(t, &Server{}, a)
+		c, err := Dial(t.Context(), a, Options{Timeout: patience, LocalDir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Call(t.Context(), "core.flags"); err != nil {
+			t.Errorf("%s at a path of %d octets: %v", kind, len(a.Path), err)
+		}
+		_ = c.Close()
 	}
 }
 

@@ -163,6 +163,22 @@ func TestSecondDaemonIsRefused(t *testing.T) {
 	}
 }
 
+func TestOpenSocketIsWarnedAbout(t *testing.T) {
+	for address, warned := range map[string]bool{"tcp:127.0.0.1:0": false, "udp:[::1]:0": false, "tcp:0": true, "udp:0.0.0.0:0": true} {
+		var log strings.Builder
+		m, h := instance(), host(t)
+		h.Log = slog.New(slog.NewTextHandler(&log, nil))
+		m.binrpc = []string{address}
+		if err := m.Init(t.Context(), h); err != nil {
+			t.Fatal(err)
+		}
+		_ = m.Close()
+		if got := strings.Contains(log.String(), "open to the network"); got != warned {
+			t.Errorf("%s: warned %v, want %v", address, got, warned)
+		}
+	}
+}
+
 func TestModeAndOwner(t *testing.T) {
 	m, h := instance(), host(t)
 	m.mode, m.user, m.group = 0o640, strconv.Itoa(os.Getuid()), strconv.Itoa(os.Getgid())
