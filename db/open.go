@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -226,7 +227,8 @@ func sqliteDSN(path, mode string, reader bool) string {
 	if mode != "" {
 		q.Set("mode", mode)
 	}
-	return "file:" + path + "?" + q.Encode()
+	// What means something in SQLite's URI and stands in the file name is escaped.
+	return "file:" + strings.NewReplacer("%", "%25", "#", "%23").Replace(path) + "?" + q.Encode()
 }
 
 func (d *DB) openMySQL(l *location, o options) error {

@@ -81,9 +81,8 @@ func parseSQLite(rest string) (*location, error) {
 	switch {
 	case path == "":
 		return nil, fmt.Errorf("database URL sqlite: names no file; want sqlite:PATH")
-	case strings.ContainsAny(path, "?#%"):
-		// These would change meaning inside SQLite's own URI.
-		return nil, fmt.Errorf("database URL sqlite:%s: the file name has one of ? # %%, rename the file", path)
+	case strings.ContainsAny(path, "?\x00"):
+		return nil, fmt.Errorf("database URL sqlite:%q: a file name, without options after ?, is wanted", path)
 	case path != memory:
 		path = filepath.Clean(path)
 	}
