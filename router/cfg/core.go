@@ -121,7 +121,8 @@ func declareAll(s *Store, group string, vars []named) error {
 	return errors.Join(errs...)
 }
 
-// Declare adds the group "core" to s, in the order cfg.list shows.
+// Declare adds the group "core" to s, in the order cfg.list shows. Check
+// and Changed of the fields, set before by who owns a feature, are kept.
 func (c *Core) Declare(s *Store) error {
 	return declareAll(s, "core", []named{
 		{"debug", &c.Debug, Int{Flags: Atomic, Help: "log level of the server; messages above it are dropped"}},
@@ -185,7 +186,8 @@ func (c *Core) Declare(s *Store) error {
 	})
 }
 
-// Declare adds the group "tcp" to s, in the order cfg.list shows.
+// Declare adds the group "tcp" to s, in the order cfg.list shows. Check
+// and Changed of the fields, set before by who owns a feature, are kept.
 func (t *TCP) Declare(s *Store) error {
 	return declareAll(s, "tcp", []named{
 		{"connect_timeout", &t.ConnectTimeout, Int{Default: 10, Min: -1, Max: 134217727, Flags: Atomic | Hidden, Help: "seconds to connect, blocking mode only"}},
