@@ -46,6 +46,7 @@ loadmodule "alias_db.so"
 loadmodule "ctl.so"
 modparam("ctl", "binrpc", "unixs:%[2]s")
 modparam("usrloc", "db_mode", 1)
+modparam("usrloc", "preload", "location")
 modparam("usrloc|auth_db|domain|group|permissions|dispatcher|dialplan|uri_db|alias_db", "db_url", "%[3]s")
 modparam("domain", "register_myself", 0)
 modparam("uri_db", "use_uri_table", 1)
