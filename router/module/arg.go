@@ -23,7 +23,7 @@ func StringArg(reg *pv.Registry, a *Arg, text string) (Expr, error) {
 		return FormatExpr(f, text), nil
 	case ArgInt:
 		return intArg(reg, a, text)
-	case ArgVar:
+	case ArgVar, ArgRead:
 		v, n, err := reg.ParseVar(text, pv.MaxCompat)
 		if err != nil {
 			return Expr{}, err
@@ -96,7 +96,7 @@ func VarArg(a *Arg, v pv.Var) (Expr, error) {
 
 // NumberArg compiles a number given for a parameter.
 func NumberArg(a *Arg, n int) (Expr, error) {
-	if a.Type == ArgVar {
+	if a.Type == ArgVar || a.Type == ArgRead {
 		return Expr{}, errors.New(a.label() + " wants a variable, not a number")
 	}
 	return ConstExpr(run.Int(n), run.Int(n).Text()), nil

@@ -97,6 +97,9 @@ const (
 	ArgRegex
 	// ArgAny takes whatever is there, compiled as ArgFormat.
 	ArgAny
+	// ArgRead takes a variable that is read with its type (defined or not,
+	// number or text), bare or in a string; Expr.Var is set.
+	ArgRead
 )
 
 // Arg declares one argument.

@@ -69,9 +69,13 @@ func newScriptVar(n *Name) (Var, error) {
 	case n.InnerEval != nil:
 		return Var{}, errf(0, "the name of $%s cannot be computed", n.Class)
 	}
-	def, key := run.Int(0), n.Inner
+	cleared, key := run.Int(0), n.Inner
 	if n.Class == "vn" { // a store of its own
-		def, key = run.Null, "vn:"+n.Inner
+		cleared, key = run.Null, "vn:"+n.Inner
+	}
+	def, ok := n.Reg.presets[key]
+	if !ok {
+		def = cleared
 	}
 	i := n.Reg.slot(key)
 	get := func(c *run.Context) run.Value {
@@ -85,6 +89,9 @@ func newScriptVar(n *Name) (Var, error) {
 	set := func(c *run.Context, v run.Value) bool {
 		if i >= len(c.ScriptVars) {
 			c.ScriptVars = append(c.ScriptVars, make([]run.Value, i+1-len(c.ScriptVars))...)
+		}
+		if v.IsNull() {
+			v = cleared
 		}
 		c.ScriptVars[i] = v.Keep()
 		return true

@@ -22,6 +22,9 @@ type Registry struct {
 	// slots are the indexes of $var names in Context.ScriptVars.
 	slots map[string]int
 
+	// presets are the start values of $var names.
+	presets map[string]run.Value
+
 	// Elsewhere answers in which module a missing variable, select or
 	// transformation is to be found, for the hint of an error; nil or ""
 	// when nobody knows. kind is "$", "@" or "{".
@@ -106,6 +109,14 @@ func sortedKeys[V any](m map[string]V) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// Preset gives a $var its start value, before variables are compiled.
+func (r *Registry) Preset(name string, v run.Value) {
+	if r.presets == nil {
+		r.presets = make(map[string]run.Value)
+	}
+	r.presets[name] = v
 }
 
 // slot is the index of a script variable in Context.ScriptVars.

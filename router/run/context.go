@@ -94,6 +94,9 @@ type Context struct {
 	// ReplyExtra collects header lines for replies built here
 	// (append_to_reply), each with CRLF.
 	ReplyExtra string
+	// ReplyBody and ReplyType are the body of replies built here
+	// (set_reply_body); "" for none.
+	ReplyBody, ReplyType string
 	// RecordRoute is set when record_route() ran for this message.
 	RecordRoute bool
 
@@ -277,6 +280,32 @@ func (c *Context) AddBranch(b Branch) bool {
 		return false
 	}
 	c.Branches = append(c.Branches, b)
+	return true
+}
+
+// AppendBranch is append_branch: with a URI that one joins the fork set
+// together with the current next hop, path, branch flags and socket; without,
+// the request URI moves there as it is, and next hop, path, socket and branch
+// flags are reset for whatever comes next. The mark that the request URI is new
+// is then consumed, so that it is not sent to twice (script.md §21). false when
+// the fork set is full.
+func (c *Context) AppendBranch(uri string, q int) bool {
+	b := c.Main
+	b.Sock = c.SendSock
+	b.URI, b.Q = uri, q
+	if uri != "" {
+		return c.AddBranch(b)
+	}
+	b.URI = c.RURI()
+	if q == QUnset {
+		b.Q = c.Main.Q
+	}
+	if !c.AddBranch(b) {
+		return false
+	}
+	c.Main = Branch{URI: c.Main.URI, Q: QUnset}
+	c.SendSock = nil
+	c.RURINew = false
 	return true
 }
 
