@@ -117,7 +117,8 @@ type Password struct {
 type NewUser struct {
 	Address  Address
 	Password Password
-	UID      string // "" means user@domain; Kamailio keeps another as attribute "uid"
+	UID      string    // "" means user@domain; Kamailio keeps another as attribute "uid"
+	Created  time.Time // zero is now; Kamailio keeps an earlier one as attribute "datetime_created"
 	Aliases  []Address
 	Attrs    []Attr
 	Groups   []string

@@ -30,12 +30,10 @@ func (p Password) Secrets(a Address, realm string, size int) (Secrets, error) {
 		return Secrets{}, nil
 	case p.Plain == "" && p.HA1 == "":
 		return fail("is empty")
+	case p.HA1 != "" && !isHex32(p.HA1), p.HA1B != "" && !isHex32(p.HA1B):
+		return fail("hash (ha1) is not 32 hex digits")
 	case p.Plain == "":
-		s := Secrets{HA1: strings.ToLower(p.HA1), HA1B: strings.ToLower(p.HA1B)}
-		if !isHex32(s.HA1) || s.HA1B != "" && !isHex32(s.HA1B) {
-			return fail("hash (ha1) is not 32 hex digits")
-		}
-		return s, nil
+		return Secrets{HA1: strings.ToLower(p.HA1), HA1B: strings.ToLower(p.HA1B)}, nil
 	case strings.ContainsFunc(p.Plain, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return fail("has a control character")
 	}
@@ -79,5 +77,5 @@ func (s Secrets) Kind() string {
 }
 
 func isHex32(s string) bool {
-	return len(s) == 32 && strings.Trim(s, "0123456789abcdef") == ""
+	return len(s) == 32 && strings.Trim(s, "0123456789abcdefABCDEF") == ""
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 
 	"sipd/db"
 )
@@ -72,17 +73,50 @@ func (k *Directory) addUser(ctx context.Context, tx *db.Tx, u db.NewUser, needDo
 			return err
 		}
 	}
-	attrs := u.Attrs
-	if u.UID != "" && u.UID != a.String() {
-		attrs = append([]db.Attr{{Name: "uid", Type: db.AttrString, Value: u.UID}}, attrs...)
-	}
-	for _, attr := range attrs {
+	for _, attr := range append(ownAttrs(u), u.Attrs...) {
 		if err := k.insertAttr(ctx, tx, a, attr); err != nil {
 			return err
 		}
 	}
 	_, err = k.grant(ctx, tx, a, u.Groups)
 	return err
+}
+
+// Attributes that hold what subscriber has no column for.
+const (
+	uidAttr     = "uid"
+	createdAttr = "datetime_created"
+)
+
+// ownAttrs are the attributes that hold what the table has no column for.
+func ownAttrs(u db.NewUser) []db.Attr {
+	var out []db.Attr
+	if u.UID != "" && u.UID != u.Address.String() {
+		out = append(out, db.Attr{Name: uidAttr, Type: db.AttrString, Value: u.UID})
+	}
+	if !u.Created.IsZero() {
+		out = append(out, db.Attr{Name: createdAttr, Type: db.AttrString, Value: u.Created.UTC().Format(time.DateTime)})
+	}
+	return out
+}
+
+// takeOwnAttrs moves them from the attributes to where they belong.
+func takeOwnAttrs(u *db.User) {
+	u.Attrs = slices.DeleteFunc(u.Attrs, func(a db.Attr) bool {
+		switch a.Name {
+		case uidAttr:
+			u.UID = a.Value
+		case createdAttr:
+			at, err := time.Parse(time.DateTime, a.Value)
+			if err != nil {
+				return false // somebody else's idea of it
+			}
+			u.Created = at
+		default:
+			return false
+		}
+		return true
+	})
 }
 
 // userTables hold rows by username and domain, in the order in which they are
@@ -215,13 +249,7 @@ func (k *Directory) User(ctx context.Context, a db.Address) (db.User, error) {
 		if u.Attrs, err = k.userAttrs(ctx, tx, own, ""); err != nil {
 			return err
 		}
-		for i, attr := range u.Attrs {
-			if attr.Name == "uid" {
-				u.UID = attr.Value
-				u.Attrs = slices.Delete(u.Attrs, i, i+1)
-				break
-			}
-		}
+		takeOwnAttrs(&u)
 		return tx.Select(ctx, &u.Groups, "SELECT grp FROM grp WHERE username = ? AND domain = ? ORDER BY grp", own.User, own.Domain)
 	})
 	return u, err

@@ -16,7 +16,7 @@ import (
 func (s *Directory) AddDomain(ctx context.Context, d db.Domain) error {
 	d.Name = strings.ToLower(d.Name)
 	if d.DID == "" {
-		d.DID = d.Name
+		d.DID = idOf(d.Name)
 	}
 	if d.Realm == "" {
 		d.Realm = d.Name

@@ -160,6 +160,22 @@ func (w *writer) typeOf(ctx context.Context, a db.Attr) (attrType, error) {
 	return t, nil
 }
 
+// DeclaredType is the type that attr_types gives an attribute; AttrAuto when
+// it has no row for the name.
+func (s *Directory) DeclaredType(ctx context.Context, name string) (db.AttrType, error) {
+	var raw int
+	err := s.d.View(ctx, func(tx *db.Tx) error {
+		return tx.Get(ctx, &raw, "SELECT raw_type FROM attr_types WHERE name = ?", name)
+	})
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return db.AttrAuto, nil
+	case err != nil:
+		return db.AttrAuto, err
+	}
+	return typeName(raw), nil
+}
+
 // rawType is the code of the type columns: only 2 is a string.
 func rawType(t db.AttrType) int {
 	if t == db.AttrInt {

@@ -76,7 +76,7 @@ func (w *writer) addUser(ctx context.Context, u db.NewUser) error {
 	}
 	uid := u.UID
 	if uid == "" {
-		uid = uidOf(a)
+		uid = idOf(a.String())
 	}
 	if err := errors.Join(db.CheckText("uid", uid), db.CheckLength("uid", uid, w.s.Size("uri", "uid"))); err != nil {
 		return err
@@ -84,7 +84,10 @@ func (w *writer) addUser(ctx context.Context, u db.NewUser) error {
 	if err := w.claim(ctx, a, uid, d.Realm); err != nil {
 		return err
 	}
-	if err := w.insertAttrRow(ctx, uid, created, 2, time.Now().UTC().Format(time.DateTime), attrFlags); err != nil {
+	if u.Created.IsZero() {
+		u.Created = time.Now()
+	}
+	if err := w.insertAttrRow(ctx, uid, created, 2, u.Created.UTC().Format(time.DateTime), attrFlags); err != nil {
 		return err
 	}
 	if !u.Password.None {
