@@ -49,6 +49,8 @@ type Call struct {
 	File, Title string
 	Method      string
 	Args        []rpc.Value
+	// Argv is how kamcmd was called, as typed in a shell.
+	Argv string
 	// Stdout is what kamcmd printed.
 	Stdout string
 	// Request and Reply are BinRPC packets, nil where none was recorded.
@@ -73,6 +75,8 @@ func Calls(t testing.TB, file string) []Call {
 		for _, section := range strings.Split(block, "\n== ")[1:] {
 			head, body, _ := strings.Cut(section, "\n")
 			switch head {
+			case "kamcmd argv":
+				c.Argv = strings.TrimSuffix(body, "\n")
 			case "kamcmd stdout":
 				c.Stdout = body
 			case "binrpc request":
