@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"sipd/rpc"
@@ -100,6 +101,9 @@ func (c *Client) dialUnixgram() error {
 	conn, err := net.DialUnix("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"},
 		&net.UnixAddr{Name: c.addr.Path, Net: "unixgram"})
 	if err != nil {
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			_ = os.Remove(name) // bound, but not connected
+		}
 		return err
 	}
 	c.conn, c.remove = conn, name

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"sipd/rpc"
@@ -104,6 +105,9 @@ func Datagram(path, dir, local string, timeout time.Duration) (*Client, error) {
 	}
 	conn, err := net.DialUnix("unixgram", &net.UnixAddr{Name: local, Net: "unixgram"}, &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			_ = os.Remove(local) // bound, but not connected
+		}
 		return nil, fmt.Errorf("connect to jsonrpc+unixd:%s: %w", path, err)
 	}
 	remove := func() error {
