@@ -8,7 +8,7 @@ SHELL       := /bin/bash
 PREFIX      ?= /usr/local
 GO          := $(shell scripts/find-go)
 VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS     := -s -w -X sipd/router.buildVersion=$(VERSION)
+LDFLAGS     := -s -w -X sipd/router.buildVersion=$(VERSION) -X sipd/ctl/shell.buildVersion=$(VERSION)
 export CGO_ENABLED = 0
 export GOFLAGS     = -buildvcs=false -trimpath
 

@@ -52,7 +52,7 @@ func loadConfig(o *options) (*config, error) {
 	}
 	c := &config{}
 	if err := v.UnmarshalExact(c); err != nil {
-		return nil, fmt.Errorf("configuration %s: %w", path, err)
+		return nil, fmt.Errorf("configuration %s: %s", path, strings.Join(strings.Fields(err.Error()), " "))
 	}
 	return c, nil
 }

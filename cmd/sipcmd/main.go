@@ -144,8 +144,8 @@ func report(s *shell.Shell, o *options, err error) int {
 
 // interactive is the prompt of a person.
 func interactive(s *shell.Shell, o *options) int {
-	// Nothing is cancelled here: at the prompt control-C gives up the line,
-	// during a call it ends the program.
+	// The shell itself minds control-C: at the prompt it gives up the line,
+	// during a call the call.
 	ctx := context.Background()
 	if err := s.Connect(ctx); err != nil {
 		return report(s, o, err)

@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
 	"strings"
 	"time"
 
@@ -284,8 +286,12 @@ type LineReader interface {
 // ErrInterrupted is a line given up with control-C.
 var ErrInterrupted = errors.New("interrupted")
 
-// Interactive runs commands until quit or the end of input.
+// Interactive runs commands until quit or the end of input. An interrupt gives
+// up the call that is under way, and nothing else.
 func (s *Shell) Interactive(ctx context.Context, in LineReader) error {
+	ignored := make(chan os.Signal, 1)
+	signal.Notify(ignored, os.Interrupt)
+	defer signal.Stop(ignored)
 	s.banner()
 	for !s.quit && ctx.Err() == nil {
 		line, err := in.ReadLine(s.Persona.prompt())
@@ -300,7 +306,9 @@ func (s *Shell) Interactive(ctx context.Context, in LineReader) error {
 		}
 		words, err := s.Persona.split(line)
 		if err == nil {
-			err = s.Run(ctx, words)
+			call, stop := signal.NotifyContext(ctx, os.Interrupt)
+			err = s.Run(call, words)
+			stop()
 		}
 		s.Report(err)
 	}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"sipd/rpc"
+	"sipd/rpc/binrpc"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected outputs in testdata/script")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"sipcmd": main, "kamcmd": main, "sercmd": main})
+}
+
+// TestScripts runs testdata/script against a daemon of a few methods.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:           "testdata/script",
+		UpdateScripts: *update,
+		Setup: func(env *testscript.Env) error {
+			path := filepath.Join(env.WorkDir, "ctl")
+			stop, err := serve(path)
+			if err != nil {
+				return err
+			}
+			env.Defer(stop)
+			env.Setenv("CTL", path)
+			env.Setenv("SIPCMD_SERVER", "unixs:"+path)
+			return nil
+		},
+	})
+}
+
+// serve starts a daemon on a stream socket at path and a datagram socket at
+// path + "d".
+func serve(path string) (stop func(), err error) {
+	reg := rpc.NewRegistry()
+	if err := reg.Add(methods(reg)...); err != nil {
+		return nil, err
+	}
+	s := &binrpc.Server{Registry: reg, Log: slog.New(slog.DiscardHandler), File: binrpc.FileMode{UID: -1, GID: -1}}
+	ctx, cancel := context.WithCancel(context.Background())
+	for _, a := range []binrpc.Address{{Net: "unixs", Path: path}, {Net: "unixd", Path: path + "d"}} {
+		if err := s.Listen(ctx, a); err != nil {
+			cancel()
+			return nil, err
+		}
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx) }()
+	return func() { cancel(); <-done }, nil
+}
+
+func methods(reg *rpc.Registry) []*rpc.Method {
+	rest := []rpc.Param{{Name: "value", Type: rpc.TAny, Optional: true, Rest: true}}
+	reply := func(vals ...rpc.Value) func(context.Context, *rpc.Call) error {
+		return func(_ context.Context, c *rpc.Call) error { c.Add(vals...); return nil }
+	}
+	echo := func(_ context.Context, c *rpc.Call) error {
+		for i := range c.Len() {
+			c.Add(c.Arg(i))
+		}
+		return nil
+	}
+	return []*rpc.Method{
+		{Name: "core.version", Help: "Returns the version.", Handler: reply(rpc.String("test 1.0"))},
+		{Name: "core.uptime", Handler: reply(rpc.Struct{
+			rpc.M("now", rpc.String("Mon Nov 23 00:46:50 2026")), rpc.M("up_since", rpc.String("Mon Nov 23 00:46:46 2026")), rpc.M("uptime", rpc.Int(4)),
+		})},
+		{Name: "core.ps", Handler: reply(rpc.Int(1), rpc.String("main"), rpc.Int(2), rpc.String("timer"))},
+		{Name: "core.echo", Params: rest, Handler: echo},
+		{Name: "types", Params: rest, Handler: func(_ context.Context, c *rpc.Call) error {
+			for i := range c.Len() {
+				c.Add(rpc.String(typeName(c.Arg(i))))
+			}
+			return nil
+		}},
+		{Name: "empty", Handler: reply()},
+		{Name: "evil", Handler: reply(rpc.String("\x1b]0;owned\a"))},
+		{Name: "sleep", Handler: func(ctx context.Context, _ *rpc.Call) error { <-ctx.Done(); return nil }},
+		{Name: "lookup", Params: []rpc.Param{{Name: "user", Type: rpc.TString}}, Handler: func(_ context.Context, c *rpc.Call) error {
+			return rpc.Faultf(404, "no user %s", c.Str(0))
+		}},
+		{Name: "system.listMethods", Handler: func(_ context.Context, c *rpc.Call) error {
+			for _, n := range reg.Names() {
+				c.Add(rpc.String(n))
+			}
+			return nil
+		}},
+		{Name: "system.methodHelp", Params: []rpc.Param{{Name: "method", Type: rpc.TString}}, Handler: func(_ context.Context, c *rpc.Call) error {
+			m, ok := reg.Lookup(c.Str(0))
+			if !ok {
+				return rpc.Faultf(400, "command not found")
+			}
+			c.Add(rpc.String(m.Help))
+			return nil
+		}},
+		{Name: "cfg.list", Handler: reply(rpc.String("core: debug"), rpc.String("tm: fr_timer"))},
+	}
+}
+
+func typeName(v rpc.Value) string {
+	switch v.(type) {
+	case rpc.Int:
+		return "int"
+	case rpc.Double:
+		return "double"
+	case rpc.String:
+		return "string"
+	}
+	return "other"
+}
+
+func TestProtectNumbers(t *testing.T) {
+	for _, tt := range []struct{ in, want []string }{
+		{[]string{"m", "-5", "-1.5", "-x"}, []string{"m", "i:-5", "d:-1.5", "-x"}},
+		{[]string{"-t", "-5", "m"}, []string{"-t", "-5", "m"}},
+		{[]string{"-vs", "-5", "m"}, []string{"-vs", "-5", "m"}},
+		{[]string{"m", "--", "-5"}, []string{"m", "--", "-5"}},
+	} {
+		got := protectNumbers(tt.in)
+		for i := range tt.want {
+			if got[i] != tt.want[i] {
+				t.Errorf("%q becomes %q, want %q", tt.in, got, tt.want)
+				break
+			}
+		}
+	}
+}
+
+func TestUsualSockets(t *testing.T) {
+	dir := t.TempDir()
+	there := filepath.Join(dir, "there")
+	if err := os.WriteFile(there, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := existing([]string{filepath.Join(dir, "absent"), there}); got[0] != "unixs:"+there {
+		t.Errorf("the socket that is there is not taken: %v", got)
+	}
+	if got := existing([]string{dir + "/a", dir + "/b"}); got[0] != "unixs:"+dir+"/a" {
+		t.Errorf("without any: %v, want the first", got)
+	}
+}
