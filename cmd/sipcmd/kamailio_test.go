@@ -22,6 +22,7 @@ debug=0
 log_stderror=yes
 children=1
 listen=udp:127.0.0.1:%[1]d
+listen=tcp:127.0.0.1:%[1]d
 tcp_accept_no_cl=yes
 mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules/:/usr/lib64/kamailio/modules/:/usr/lib/kamailio/modules/"
 loadmodule "sl.so"
@@ -33,18 +34,23 @@ loadmodule "registrar.so"
 loadmodule "ctl.so"
 loadmodule "cfg_rpc.so"
 loadmodule "jsonrpcs.so"
+loadmodule "xhttp.so"
+loadmodule "xmlrpc.so"
+modparam("xmlrpc", "mode", 1)
 modparam("ctl", "binrpc", "unixs:%[2]s/ctl")
 modparam("ctl", "binrpc", "unixd:%[2]s/ctld")
+modparam("jsonrpcs", "transport", 0)
 modparam("jsonrpcs", "fifo_name", "%[2]s/rpc.fifo")
 modparam("jsonrpcs", "fifo_reply_dir", "%[2]s/")
 modparam("jsonrpcs", "dgram_socket", "%[2]s/rpc.sock")
 custom.var1 = 1 desc "a number"
 request_route { if (is_method("REGISTER")) save("location"); sl_send_reply("404", "Not here"); }
+event_route[xhttp:request] { if ($hu =~ "RPC2") dispatch_rpc(); else jsonrpc_dispatch(); }
 `
 
-// startKamailio runs a Kamailio with its sockets in a folder, until the test
-// ends.
-func startKamailio(t *testing.T) (dir string) {
+// startKamailio runs a Kamailio with its sockets in a folder, and SIP and HTTP
+// on a port, until the test ends.
+func startKamailio(t *testing.T) (dir string, port int) {
 	t.Helper()
 	bin, err := exec.LookPath("kamailio")
 	if err != nil {
@@ -57,7 +63,7 @@ func startKamailio(t *testing.T) (dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := l.LocalAddr().(*net.UDPAddr).Port
+	port = l.LocalAddr().(*net.UDPAddr).Port
 	l.Close()
 	conf := filepath.Join(dir, "kamailio.cfg")
 	if err := os.WriteFile(conf, fmt.Appendf(nil, kamailioConf, port, dir), 0o600); err != nil {
@@ -93,7 +99,7 @@ func startKamailio(t *testing.T) (dir string) {
 	for {
 		var out bytes.Buffer
 		if run([]string{"sipcmd", "-s", dir + "/ctl", "core.version"}, nil, &out, &bytes.Buffer{}) == 0 {
-			return dir
+			return dir, port
 		}
 		select {
 		case <-ready.C:
@@ -108,7 +114,7 @@ func startKamailio(t *testing.T) (dir string) {
 
 // TestKamailio drives a real Kamailio, over each wire it has.
 func TestKamailio(t *testing.T) {
-	dir := startKamailio(t)
+	dir, port := startKamailio(t)
 	sipcmd := func(t *testing.T, server string, args ...string) (stdout, stderr string, code int) {
 		t.Helper()
 		var out, errs bytes.Buffer
@@ -117,6 +123,7 @@ func TestKamailio(t *testing.T) {
 	}
 	for _, server := range []string{
 		"unixs:" + dir + "/ctl", "unixd:" + dir + "/ctld", "jsonrpc+unixd:" + dir + "/rpc.sock", "jsonrpc+fifo:" + dir + "/rpc.fifo",
+		fmt.Sprintf("jsonrpc+http://127.0.0.1:%d/RPC", port), fmt.Sprintf("xmlrpc+http://127.0.0.1:%d/RPC2", port),
 	} {
 		t.Run(strings.SplitN(server, ":", 2)[0], func(t *testing.T) {
 			for _, tt := range []struct {
@@ -135,6 +142,7 @@ func TestKamailio(t *testing.T) {
 				{args: []string{"ul.rm", "location", "alice"}},
 				{args: []string{"no.such"}, code: 1},
 				{args: []string{"system.listMethods"}, want: "core.echo\n"},
+				{args: []string{"core.ppdefines_full"}, want: "\n}\n"}, // several datagrams
 			} {
 				out, errs, code := sipcmd(t, server, tt.args...)
 				if code != tt.code || !strings.Contains(out, tt.want) || (code == 1) != strings.HasPrefix(errs, "error: ") {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -70,12 +71,29 @@ func methods(reg *rpc.Registry) []*rpc.Method {
 		}
 		return nil
 	}
+	text := func(name string) rpc.Param { return rpc.Param{Name: name, Type: rpc.TString} }
+	var gateway atomic.Value
+	gateway.Store(rpc.String("192.0.2.10"))
 	return []*rpc.Method{
-		{Name: "core.version", Help: "Returns the version.", Handler: reply(rpc.String("test 1.0"))},
+		{Name: "core.version", Help: "Returns the version.", Handler: reply(rpc.String("sipd 0.1 (x86_64/linux)"))},
+		{Name: "cfg.get", Help: "Returns the value of a variable.", Params: []rpc.Param{text("group"), text("name")}, Handler: func(_ context.Context, c *rpc.Call) error {
+			if c.Str(0) != "pstn" || c.Str(1) != "gw_ip" {
+				return rpc.Faultf(400, "Failed to get the variable")
+			}
+			c.Add(gateway.Load().(rpc.String))
+			return nil
+		}},
+		{Name: "cfg.set_now_string", Params: []rpc.Param{text("group"), text("name"), text("value")}, Handler: func(_ context.Context, c *rpc.Call) error {
+			gateway.Store(rpc.String(c.Str(2)))
+			return nil
+		}},
+		{Name: "ul.lookup", Params: []rpc.Param{text("table"), text("aor")}, Handler: func(context.Context, *rpc.Call) error {
+			return rpc.Faultf(404, "AOR not found")
+		}},
 		{Name: "core.uptime", Handler: reply(rpc.Struct{
 			rpc.M("now", rpc.String("Mon Nov 23 00:46:50 2026")), rpc.M("up_since", rpc.String("Mon Nov 23 00:46:46 2026")), rpc.M("uptime", rpc.Int(4)),
 		})},
-		{Name: "core.ps", Handler: reply(rpc.Int(1), rpc.String("main"), rpc.Int(2), rpc.String("timer"))},
+		{Name: "core.ps", Handler: reply(rpc.Int(10348), rpc.String("main process"), rpc.Int(10351), rpc.String("udp receiver 0"))},
 		{Name: "core.echo", Params: rest, Handler: echo},
 		{Name: "types", Params: rest, Handler: func(_ context.Context, c *rpc.Call) error {
 			for i := range c.Len() {
@@ -86,7 +104,7 @@ func methods(reg *rpc.Registry) []*rpc.Method {
 		{Name: "empty", Handler: reply()},
 		{Name: "evil", Handler: reply(rpc.String("\x1b]0;owned\a"))},
 		{Name: "sleep", Handler: func(ctx context.Context, _ *rpc.Call) error { <-ctx.Done(); return nil }},
-		{Name: "lookup", Params: []rpc.Param{{Name: "user", Type: rpc.TString}}, Handler: func(_ context.Context, c *rpc.Call) error {
+		{Name: "lookup", Params: []rpc.Param{text("user")}, Handler: func(_ context.Context, c *rpc.Call) error {
 			return rpc.Faultf(404, "no user %s", c.Str(0))
 		}},
 		{Name: "system.listMethods", Handler: func(_ context.Context, c *rpc.Call) error {
@@ -95,7 +113,7 @@ func methods(reg *rpc.Registry) []*rpc.Method {
 			}
 			return nil
 		}},
-		{Name: "system.methodHelp", Params: []rpc.Param{{Name: "method", Type: rpc.TString}}, Handler: func(_ context.Context, c *rpc.Call) error {
+		{Name: "system.methodHelp", Params: []rpc.Param{text("method")}, Handler: func(_ context.Context, c *rpc.Call) error {
 			m, ok := reg.Lookup(c.Str(0))
 			if !ok {
 				return rpc.Faultf(400, "command not found")
