@@ -30,7 +30,7 @@ func advice(o *options, err error) string {
 	_, badName := errors.AsType[*net.DNSError](err)
 	switch {
 	case errors.Is(err, binrpc.ErrAddress):
-		return "" // it says so itself
+		return "Other wires: fifo:PATH, jsonrpc+unixd:PATH, jsonrpc+fifo:PATH, jsonrpc+http://…, xmlrpc+http://…."
 	case errors.Is(err, fs.ErrNotExist):
 		return "Is the daemon running, and is its control socket there? Say another one with -s ADDRESS or SIPCMD_SERVER;\nthe usual ones are " + strings.Join(usualSockets(shell.PersonaFor("")), ", ") + "."
 	case errors.Is(err, fs.ErrPermission):
