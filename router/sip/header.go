@@ -157,7 +157,8 @@ type CSeq struct {
 func (m *Message) CSeq() (CSeq, error) {
 	if !m.have.has(viewCSeq) {
 		m.have |= 1 << viewCSeq
-		m.cseq, m.fault[viewCSeq] = CSeq{}, m.parseCSeq()
+		m.cseq = CSeq{}
+		m.fault[viewCSeq] = m.parseCSeq()
 	}
 	return m.cseq, m.fault[viewCSeq]
 }

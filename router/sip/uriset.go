@@ -9,17 +9,21 @@ import (
 // and answers a changed one. A URI that does not parse, and an argument that
 // would not be a URI's part, is a *SyntaxError.
 
-// edit parses, changes the parts and prints, with one allocation for the result.
-func edit(uri string, change func(u *URI) *SyntaxError) (string, error) {
-	u, err := ParseURI(uri)
-	if err != nil {
-		return "", err
+// open parses a URI that is to be changed.
+func (u *URI) open(uri string) *SyntaxError {
+	if err := u.parse(uri); err != nil {
+		return err
 	}
 	if u.Scheme == SchemeOther || u.Scheme == URN {
-		return "", syntax("URI", 0, "a URI of this scheme cannot be rewritten")
+		return syntax("URI", 0, "a URI of this scheme cannot be rewritten")
 	}
-	if e := change(&u); e != nil {
-		return "", e
+	return nil
+}
+
+// close prints the changed URI unless there was an error: one allocation.
+func (u *URI) close(err *SyntaxError) (string, error) {
+	if err != nil {
+		return "", err
 	}
 	var buf [512]byte
 	return string(u.AppendTo(buf[:0])), nil
@@ -38,27 +42,31 @@ func checkPart(part, forbidden string) *SyntaxError {
 // SetUser replaces the user; a password stays, and goes when the user becomes
 // empty.
 func SetUser(uri, user string) (string, error) {
-	return edit(uri, func(u *URI) *SyntaxError {
-		u.User = user
-		if user == "" {
-			if u.isTel() {
-				return syntax("URI part", 0, "a tel URI needs a number")
-			}
-			u.Password = ""
+	var u URI
+	if err := u.open(uri); err != nil {
+		return "", err
+	}
+	u.User = user
+	if user == "" {
+		if u.isTel() {
+			return u.close(syntax("URI part", 0, "a tel URI needs a number"))
 		}
-		return checkPart(user, "@")
-	})
+		u.Password = ""
+	}
+	return u.close(checkPart(user, "@"))
 }
 
 // SetUserPass replaces user and password by "user" or "user:password".
 func SetUserPass(uri, userpass string) (string, error) {
-	return edit(uri, func(u *URI) *SyntaxError {
-		if u.isTel() {
-			return syntax("URI", 0, "a tel URI has no password")
-		}
-		u.User, u.Password, _ = strings.Cut(userpass, ":")
-		return checkPart(userpass, "@")
-	})
+	var u URI
+	if err := u.open(uri); err != nil {
+		return "", err
+	}
+	if u.isTel() {
+		return u.close(syntax("URI", 0, "a tel URI has no password"))
+	}
+	u.User, u.Password, _ = strings.Cut(userpass, ":")
+	return u.close(checkPart(userpass, "@"))
 }
 
 func (u *URI) isTel() bool { return u.Scheme == TEL || u.Scheme == TELS }
@@ -96,11 +104,13 @@ func checkHost(host string) *SyntaxError {
 // SetHost replaces the host; port and parameters stay. A tel URI becomes a sip
 // URI with user=phone.
 func SetHost(uri, host string) (string, error) {
-	return edit(uri, func(u *URI) *SyntaxError {
-		u.Host = host
-		u.toSIP()
-		return checkHost(host)
-	})
+	var u URI
+	if err := u.open(uri); err != nil {
+		return "", err
+	}
+	u.Host = host
+	u.toSIP()
+	return u.close(checkHost(host))
 }
 
 // SplitHostPort takes "host", "host:port" or "[v6]:port" apart; port is 0 when
@@ -133,23 +143,29 @@ func (u *URI) setHostPort(hostport string) *SyntaxError {
 // SetHostPort replaces host and port by "host" or "host:port"; without a port
 // the old one goes.
 func SetHostPort(uri, hostport string) (string, error) {
-	return edit(uri, func(u *URI) *SyntaxError { return u.setHostPort(hostport) })
+	var u URI
+	if err := u.open(uri); err != nil {
+		return "", err
+	}
+	return u.close(u.setHostPort(hostport))
 }
 
 // SetHostPortTrans is SetHostPort that also drops the transport parameter;
 // hostport may carry new parameters behind ";".
 func SetHostPortTrans(uri, hostport string) (string, error) {
-	return edit(uri, func(u *URI) *SyntaxError {
-		hp, params, _ := strings.Cut(hostport, ";")
-		if e := checkPart(params, "?"); e != nil {
-			return e
-		}
-		u.Params = withoutParam(u.Params, "transport")
-		if params != "" {
-			u.addParam(params)
-		}
-		return u.setHostPort(hp)
-	})
+	var u URI
+	if err := u.open(uri); err != nil {
+		return "", err
+	}
+	hp, params, _ := strings.Cut(hostport, ";")
+	if e := checkPart(params, "?"); e != nil {
+		return u.close(e)
+	}
+	u.Params = withoutParam(u.Params, "transport")
+	if params != "" {
+		u.addParam(params)
+	}
+	return u.close(u.setHostPort(hp))
 }
 
 // withoutParam leaves one parameter out of "a;b=1;c".
@@ -177,80 +193,94 @@ func withoutParam(params, name string) string {
 
 // SetPort replaces the port; "" removes it.
 func SetPort(uri, port string) (string, error) {
-	return edit(uri, func(u *URI) *SyntaxError {
-		if u.isTel() {
-			return syntax("URI", 0, "a tel URI has no port")
-		}
-		if port == "" {
-			u.Port = 0
-			return nil
-		}
-		n, ok := parseUint(port, 65535)
-		if !ok {
-			return syntax("port", 0, "not a number up to 65535")
-		}
-		u.Port = uint16(n)
-		return nil
-	})
+	var u URI
+	if err := u.open(uri); err != nil {
+		return "", err
+	}
+	if u.isTel() {
+		return u.close(syntax("URI", 0, "a tel URI has no port"))
+	}
+	if port == "" {
+		u.Port = 0
+		return u.close(nil)
+	}
+	n, ok := parseUint(port, 65535)
+	if !ok {
+		return u.close(syntax("port", 0, "not a number up to 65535"))
+	}
+	u.Port = uint16(n)
+	return u.close(nil)
 }
 
 // SetScheme replaces the scheme: sip, sips, tel, tels. A URI with a host does
 // not become a tel URI.
 func SetScheme(uri, scheme string) (string, error) {
-	return edit(uri, func(u *URI) *SyntaxError {
-		for s := SIP; s <= TELS; s++ {
-			if equalFold(s.String(), scheme) {
-				tel := s == TEL || s == TELS
-				if tel != u.isTel() {
-					return syntax("scheme", 0, "a tel URI has no host, a sip URI needs one")
-				}
-				u.Scheme = s
-				return nil
+	var u URI
+	if err := u.open(uri); err != nil {
+		return "", err
+	}
+	for s := SIP; s <= TELS; s++ {
+		if equalFold(s.String(), scheme) {
+			tel := s == TEL || s == TELS
+			if tel != u.isTel() {
+				return u.close(syntax("scheme", 0, "a tel URI has no host, a sip URI needs one"))
 			}
+			u.Scheme = s
+			return u.close(nil)
 		}
-		return syntax("scheme", 0, "not sip, sips, tel or tels")
-	})
+	}
+	return u.close(syntax("scheme", 0, "not sip, sips, tel or tels"))
 }
 
 // AddParam appends a URI parameter, "name" or "name=value".
 func AddParam(uri, param string) (string, error) {
-	return edit(uri, func(u *URI) *SyntaxError {
-		if param == "" {
-			return syntax("URI parameter", 0, "it is empty")
-		}
-		u.addParam(param)
-		return checkPart(param, "?")
-	})
+	var u URI
+	if err := u.open(uri); err != nil {
+		return "", err
+	}
+	if param == "" {
+		return u.close(syntax("URI parameter", 0, "it is empty"))
+	}
+	u.addParam(param)
+	return u.close(checkPart(param, "?"))
 }
 
 // RemoveParam leaves a URI parameter out.
 func RemoveParam(uri, name string) (string, error) {
-	return edit(uri, func(u *URI) *SyntaxError {
-		u.Params = withoutParam(u.Params, name)
-		return nil
-	})
+	var u URI
+	if err := u.open(uri); err != nil {
+		return "", err
+	}
+	u.Params = withoutParam(u.Params, name)
+	return u.close(nil)
 }
 
 // Prefix puts text before the user.
 func Prefix(uri, prefix string) (string, error) {
-	return edit(uri, func(u *URI) *SyntaxError {
-		u.User = prefix + u.User
-		return checkPart(prefix, "@:")
-	})
+	var u URI
+	if err := u.open(uri); err != nil {
+		return "", err
+	}
+	u.User = prefix + u.User
+	return u.close(checkPart(prefix, "@:"))
 }
 
 // Strip takes n characters off the user's start; more than there are empty it.
 func Strip(uri string, n int) (string, error) {
-	return edit(uri, func(u *URI) *SyntaxError {
-		return u.stripped(u.User[min(max(n, 0), len(u.User)):])
-	})
+	var u URI
+	if err := u.open(uri); err != nil {
+		return "", err
+	}
+	return u.close(u.stripped(u.User[min(max(n, 0), len(u.User)):]))
 }
 
 // StripTail takes n characters off the user's end; more than there are empty it.
 func StripTail(uri string, n int) (string, error) {
-	return edit(uri, func(u *URI) *SyntaxError {
-		return u.stripped(u.User[:len(u.User)-min(max(n, 0), len(u.User))])
-	})
+	var u URI
+	if err := u.open(uri); err != nil {
+		return "", err
+	}
+	return u.close(u.stripped(u.User[:len(u.User)-min(max(n, 0), len(u.User))]))
 }
 
 func (u *URI) stripped(user string) *SyntaxError {
