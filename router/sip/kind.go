@@ -110,7 +110,7 @@ var kindNames = [headerKinds]string{
 }
 
 var compactOf = [26]HeaderKind{
-	'a' - 'a': HdrAcceptContact, 'b' - 'a': HdrReferredBy, 'c' - 'a': HdrContentType, 'd' - 'a': HdrRequestDisposition,
+	0: HdrAcceptContact, 'b' - 'a': HdrReferredBy, 'c' - 'a': HdrContentType, 'd' - 'a': HdrRequestDisposition,
 	'e' - 'a': HdrContentEncoding, 'f' - 'a': HdrFrom, 'i' - 'a': HdrCallID, 'j' - 'a': HdrRejectContact,
 	'k' - 'a': HdrSupported, 'l' - 'a': HdrContentLength, 'm' - 'a': HdrContact, 'n' - 'a': HdrIdentityInfo,
 	'o' - 'a': HdrEvent, 'r' - 'a': HdrReferTo, 's' - 'a': HdrSubject, 't' - 'a': HdrTo, 'u' - 'a': HdrAllowEvents,

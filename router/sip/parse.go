@@ -169,6 +169,9 @@ func (m *Message) parseHeaders(i int) (err *SyntaxError) {
 			continue
 		}
 		vs := skipLWS(raw, colon+1, end)
+		if vs == end { // an empty value stands behind the colon, not on the next line
+			vs = colon + 1
+		}
 		m.add(Header{
 			Kind: KindOf(raw[start:nameEnd]), start: uint32(start), nameEnd: uint32(nameEnd),
 			value: uint32(vs), valueEnd: uint32(trimRight(raw, vs, end)), end: uint32(end),

@@ -210,6 +210,9 @@ func (u *URI) parseTel(s string, i int) *SyntaxError {
 	if end == i {
 		return syntax("URI", i, "a number was expected")
 	}
+	if bad := strings.IndexAny(s[i:end], "@:?"); bad >= 0 {
+		return syntax("URI", i+bad, "a character that a number does not have")
+	}
 	u.User = s[i:end]
 	if end < len(s) {
 		u.Params = s[end+1:]
@@ -274,6 +277,8 @@ func (u *URI) AppendTo(dst []byte) []byte {
 			dst = append(append(dst, ':'), u.Password...)
 		}
 		dst = append(dst, '@')
+	} else if strings.IndexByte(u.Params, '@') >= 0 || strings.IndexByte(u.Headers, '@') >= 0 {
+		dst = append(dst, '@') // or what stands before that one would be the user
 	}
 	dst = append(dst, u.Host...)
 	if u.Port != 0 {

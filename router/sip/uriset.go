@@ -39,6 +39,14 @@ func checkPart(part, forbidden string) *SyntaxError {
 	return nil
 }
 
+// checkUser is checkPart for the user, which in a tel URI is a number.
+func (u *URI) checkUser(user, forbidden string) *SyntaxError {
+	if u.isTel() {
+		forbidden = "@:;?"
+	}
+	return checkPart(user, forbidden)
+}
+
 // SetUser replaces the user; a password stays, and goes when the user becomes
 // empty.
 func SetUser(uri, user string) (string, error) {
@@ -53,7 +61,7 @@ func SetUser(uri, user string) (string, error) {
 		}
 		u.Password = ""
 	}
-	return u.close(checkPart(user, "@"))
+	return u.close(u.checkUser(user, "@"))
 }
 
 // SetUserPass replaces user and password by "user" or "user:password".
@@ -158,7 +166,7 @@ func SetHostPortTrans(uri, hostport string) (string, error) {
 		return "", err
 	}
 	hp, params, _ := strings.Cut(hostport, ";")
-	if e := checkPart(params, "?"); e != nil {
+	if e := checkPart(params, "?@"); e != nil {
 		return u.close(e)
 	}
 	u.Params = withoutParam(u.Params, "transport")
@@ -242,7 +250,7 @@ func AddParam(uri, param string) (string, error) {
 		return u.close(syntax("URI parameter", 0, "it is empty"))
 	}
 	u.addParam(param)
-	return u.close(checkPart(param, "?"))
+	return u.close(checkPart(param, "?@"))
 }
 
 // RemoveParam leaves a URI parameter out.
@@ -262,7 +270,7 @@ func Prefix(uri, prefix string) (string, error) {
 		return "", err
 	}
 	u.User = prefix + u.User
-	return u.close(checkPart(prefix, "@:"))
+	return u.close(u.checkUser(prefix, "@:"))
 }
 
 // Strip takes n characters off the user's start; more than there are empty it.
