@@ -265,3 +265,13 @@ func TestParseHostAddr(t *testing.T) {
 		}
 	}
 }
+
+func TestAppendTag(t *testing.T) {
+	if got := string(AppendTag(nil, "abc", 0x1f2)); got != "abc.000001f2" {
+		t.Errorf("got %q", got)
+	}
+	m := mustParse(t, crlf("BYE sip:b SIP/2.0\nTo: <sip:b>\n\n"))
+	if got := string(m.AppendReply(nil, &Reply{Code: 200, ToTag: "abc", TagHash: 1})); !strings.Contains(got, "To: <sip:b>;tag=abc.00000001\r\n") {
+		t.Errorf("got %q", got)
+	}
+}

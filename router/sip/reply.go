@@ -11,8 +11,11 @@ type Reply struct {
 	// Code is the status, 100 to 699; Reason its phrase, "" for the usual one.
 	Code   int
 	Reason string
-	// ToTag is added to To when that has none.
-	ToTag string
+	// ToTag is added to To when that has none. TagHash, when not 0, follows it
+	// as a dot and eight hexadecimal digits: a tag per request that costs no
+	// string (see AppendTag).
+	ToTag   string
+	TagHash uint32
 	// Extra are complete header lines with their line ends.
 	Extra string
 	// Server is a complete Server line, "" for none.
@@ -53,7 +56,7 @@ func (m *Message) AppendReply(dst []byte, r *Reply) []byte {
 			topVia = false
 		case HdrTo:
 			if to {
-				dst = m.appendTo(dst, h, r.ToTag)
+				dst = m.appendTo(dst, h, r)
 			}
 			to = false
 		case HdrFrom, HdrCallID, HdrCSeq:
@@ -98,14 +101,26 @@ func (m *Message) appendField(dst []byte, h *Header) []byte {
 }
 
 // appendTo copies the To field and adds a tag where there is none.
-func (m *Message) appendTo(dst []byte, h *Header, tag string) []byte {
-	if tag == "" || m.ToTag() != "" {
+func (m *Message) appendTo(dst []byte, h *Header, r *Reply) []byte {
+	if r.ToTag == "" || m.ToTag() != "" {
 		return m.appendField(dst, h)
 	}
 	dst = append(dst, m.raw[h.start:h.valueEnd]...)
-	dst = append(dst, ";tag="...)
-	dst = append(dst, tag...)
+	dst = AppendTag(append(dst, ";tag="...), r.ToTag, r.TagHash)
 	return append(dst, "\r\n"...)
+}
+
+// AppendTag appends a tag as Reply describes it.
+func AppendTag(dst []byte, tag string, hash uint32) []byte {
+	dst = append(dst, tag...)
+	if hash == 0 {
+		return dst
+	}
+	dst = append(dst, '.')
+	for shift := 28; shift >= 0; shift -= 4 {
+		dst = append(dst, hexDigits[hash>>shift&15])
+	}
+	return dst
 }
 
 // appendTopVia copies the first Via field with received and rport written into
