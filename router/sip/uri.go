@@ -210,8 +210,11 @@ func (u *URI) parseTel(s string, i int) *SyntaxError {
 	if end == i {
 		return syntax("URI", i, "a number was expected")
 	}
-	if bad := strings.IndexAny(s[i:end], "@:?"); bad >= 0 {
+	if bad := strings.IndexAny(s[i:end], ":?"); bad >= 0 {
 		return syntax("URI", i+bad, "a character that a number does not have")
+	}
+	if bad := strings.IndexByte(s[i:], '@'); bad >= 0 {
+		return syntax("URI", i+bad, "a character that must be escaped")
 	}
 	u.User = s[i:end]
 	if end < len(s) {

@@ -71,7 +71,11 @@ func SetUserPass(uri, userpass string) (string, error) {
 		return "", err
 	}
 	if u.isTel() {
-		return u.close(syntax("URI", 0, "a tel URI has no password"))
+		if userpass == "" {
+			return u.close(syntax("URI part", 0, "a tel URI needs a number"))
+		}
+		u.User = userpass
+		return u.close(u.checkUser(userpass, ""))
 	}
 	u.User, u.Password, _ = strings.Cut(userpass, ":")
 	return u.close(checkPart(userpass, "@"))
@@ -79,7 +83,8 @@ func SetUserPass(uri, userpass string) (string, error) {
 
 func (u *URI) isTel() bool { return u.Scheme == TEL || u.Scheme == TELS }
 
-// toSIP makes a sip URI with user=phone of a tel URI that gets a host.
+// toSIP makes a sip URI with user=phone of a tel URI that gets a host; other
+// URIs stay as they are.
 func (u *URI) toSIP() {
 	switch u.Scheme {
 	case TEL:
@@ -89,9 +94,10 @@ func (u *URI) toSIP() {
 	default:
 		return
 	}
-	if u.UserParam == "" {
-		u.addParam("user=phone")
+	if u.Params != "" { // RFC 3261 §19.1.6: the number keeps its parameters
+		u.User += ";" + u.Params
 	}
+	u.Params = "user=phone"
 }
 
 func (u *URI) addParam(p string) {
@@ -169,11 +175,18 @@ func SetHostPortTrans(uri, hostport string) (string, error) {
 	if e := checkPart(params, "?@"); e != nil {
 		return u.close(e)
 	}
-	u.Params = withoutParam(u.Params, "transport")
-	if params != "" {
-		u.addParam(params)
+	if err := u.setHostPort(hp); err != nil {
+		return u.close(err)
 	}
-	return u.close(u.setHostPort(hp))
+	u.Params = withoutParam(u.Params, "transport")
+	switch {
+	case params == "":
+	case u.Params == "":
+		u.Params = params
+	default: // the new ones go first, as in Kamailio
+		u.Params = params + ";" + u.Params
+	}
+	return u.close(nil)
 }
 
 // withoutParam leaves one parameter out of "a;b=1;c".
