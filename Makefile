@@ -19,7 +19,7 @@ all: build
 build:
 	@$(GO) version >/dev/null
 	@mkdir -p bin
-	$(GO) build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+	$(GO) build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/sipd ./cmd/sipctl ./cmd/sipcmd
 
 # RUN is where `make run` keeps its database, sockets and configuration.
 RUN ?= run

@@ -1,0 +1,82 @@
+package router
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"sipd/router/script"
+	"sipd/router/transport"
+)
+
+// bind opens the sockets of the listen lines, or of all interfaces when there
+// are none.
+func (r *Router) bind(ctx context.Context) error {
+	specs, err := r.listenSpecs()
+	if err != nil {
+		return err
+	}
+	eps, err := expandListen(ctx, specs, uint16(r.conf.Int("port")), r.conf.Int("disable_tcp") == 0)
+	if err != nil {
+		return err
+	}
+	for _, e := range eps {
+		s, err := r.transport.Listen(e.proto, e.addr)
+		if err != nil {
+			return fmt.Errorf("%s: %w", e.spec.Place, err)
+		}
+		s.Name, s.AdvHost, s.AdvPort = e.spec.Name, e.spec.AdvHost, e.spec.AdvPort
+		if s.AdvHost == "" {
+			s.AdvHost, s.AdvPort = r.conf.Str("advertised_address"), uint16(r.conf.Int("advertised_port"))
+		}
+		r.myself.addSocket(s)
+		if r.conf.Int("auto_aliases") != 0 {
+			r.addNames(ctx, s)
+		}
+	}
+	return nil
+}
+
+// listenSpecs turns listen lines into what is to be opened.
+func (r *Router) listenSpecs() ([]listenSpec, error) {
+	var specs []listenSpec
+	for _, l := range r.conf.Listens {
+		p := transport.ProtoNone
+		if l.Proto != "" {
+			p, _ = transport.ParseProto(l.Proto)
+			if p != transport.UDP && p != transport.TCP {
+				return nil, &ListedError{script.ErrorList{{
+					Pos: l.Pos, Msg: fmt.Sprintf("listen on %s is not served by this version", l.Proto), Hint: "udp and tcp are",
+				}}}
+			}
+		}
+		for _, h := range l.Hosts {
+			specs = append(specs, listenSpec{
+				Proto: p, Host: h, Port: uint16(l.Port), AdvHost: l.AdvHost, AdvPort: uint16(l.AdvPort),
+				Name: l.Name, Place: l.Pos.String(),
+			})
+		}
+	}
+	return specs, nil
+}
+
+// addNames makes the host names of a socket's address count as myself
+// (auto_aliases), as its reverse look-up tells them.
+func (r *Router) addNames(ctx context.Context, s *transport.Socket) {
+	names, err := net.DefaultResolver.LookupAddr(ctx, s.Addr.Addr().String())
+	if err != nil {
+		return // an address without a name has no alias
+	}
+	slices.Sort(names)
+	for _, n := range names {
+		r.myself.add(strings.TrimSuffix(n, "."), s.Addr.Port(), transport.ProtoNone)
+	}
+}
+
+// tcpOptions are the handles of the group tcp that the transport reads at each
+// use, so that changes at run time count.
+func (r *Router) tcpOptions() transport.TCPOptions {
+	return transport.TCPOptions{Workers: r.conf.Int("tcp_children")}
+}

@@ -1,0 +1,226 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+
+	"sipd/router/cfg"
+	"sipd/router/corerpc"
+	"sipd/router/forward"
+	"sipd/router/module"
+	"sipd/router/modules"
+	"sipd/router/pv"
+	"sipd/router/run"
+	"sipd/router/script"
+	"sipd/router/stat"
+	"sipd/router/transport"
+)
+
+// declareCore makes the variables, counters and methods that every daemon has.
+func (r *Router) declareCore() error {
+	r.coreCfg.Debug.Changed = func(_, now int) { r.debug.Store(int64(now)) }
+	return errors.Join(
+		r.coreCfg.Declare(r.settings),
+		r.tcpCfg.Declare(r.settings),
+		r.core.Declare(r.stats),
+		stat.DeclareMemory(r.stats, func() stat.Memory { return r.memory.Read() }),
+		r.stats.Declare("sipd", stat.Def{Name: "panics", Help: "messages dropped because of a fault of the daemon", Source: &r.panics}),
+		corerpc.Register(corerpc.Source{
+			Daemon: (*daemon)(r), Registry: r.registry, Stats: r.stats, Cfg: r.settings, Memory: &r.memory,
+		}),
+	)
+}
+
+// readConfig reads the configuration and what the command line adds to it,
+// loads the modules it names and checks all of it. Mistakes of every step come
+// together.
+func (r *Router) readConfig() error {
+	cl, errs := readCommandLine(&r.opt)
+	file, err := script.Parse(readFile, r.opt.Config, &script.Options{
+		Defines: r.opt.Defines, Predefined: predefined, Getenv: os.LookupEnv,
+	})
+	if file == nil {
+		return err
+	}
+	errs = appendErrors(errs, err)
+	file.Items = slices.Concat(cl.before, file.Items, cl.after)
+
+	r.set = module.NewSet(modules.List())
+	if r.opt.LoadPath != "" {
+		r.set.SetPath(r.opt.LoadPath)
+	}
+	r.vars = pv.NewRegistry()
+	conf, err := script.Load(file, &script.Env{
+		Modules: r.set, PV: r.vars, Cfg: r.settings, MaxWhileLoops: &r.coreCfg.MaxWhileLoops,
+		Forward: forwardTo, Resolve: resolveHost,
+	})
+	errs = appendErrors(errs, err)
+	if len(errs) > 0 {
+		return &ListedError{errs}
+	}
+	if err != nil {
+		return err
+	}
+	r.conf = conf
+	if len(cl.listens) > 0 {
+		conf.Listens = cl.listens
+	}
+	conf.Aliases = append(conf.Aliases, cl.aliases...)
+	return applyOptions(conf, &r.opt)
+}
+
+// predefined are the names that exist before the configuration is read.
+var predefined = []string{"SIPD"}
+
+func appendErrors(errs script.ErrorList, err error) script.ErrorList {
+	var l script.ErrorList
+	if errors.As(err, &l) {
+		errs = append(errs, l...)
+	}
+	return errs
+}
+
+func readFile(path string) (string, error) {
+	if path == "-" {
+		b, err := io.ReadAll(os.Stdin)
+		return string(b), err
+	}
+	b, err := os.ReadFile(path)
+	return string(b), err
+}
+
+// forwardTo serves the script's forward() and send().
+func forwardTo(c *run.Context, t script.Target) int {
+	if t.Host == "" && t.Proto == "" && !t.Plain {
+		return forward.Request(c)
+	}
+	return forward.RequestTo(c, t.Proto, t.Host, t.Port, t.Plain)
+}
+
+func resolveHost(ctx context.Context, host string) ([]netip.Addr, error) {
+	return hostAddrs(ctx, host)
+}
+
+// startLog opens the log that the configuration asks for.
+func (r *Router) startLog() error {
+	level := func() int { return int(r.debug.Load()) }
+	r.debug.Store(int64(r.coreCfg.Debug.Get(r.settings.Snapshot())))
+	name := r.conf.Str("log_name")
+	if name == "" {
+		name = "sipd"
+	}
+	w := r.opt.Stderr
+	if w == nil {
+		w = io.Discard
+	}
+	if r.conf.Int("log_stderror") != 0 || r.opt.CheckOnly {
+		r.log = NewLogger(w, name, level)
+		return r.warnings()
+	}
+	facility := r.conf.Str("log_facility")
+	log, err := NewSyslogger(facility, name, level)
+	if err != nil {
+		// A machine without syslog (a container) still has a stderr.
+		r.log = NewLogger(w, name, level)
+		r.log.LogAttrs(context.Background(), slog.LevelWarn, "no syslog; logging to stderr", slog.Any("err", err))
+		return r.warnings()
+	}
+	r.log = log
+	return r.warnings()
+}
+
+// warnings tells the oddities of the configuration that do not stop the start.
+func (r *Router) warnings() error {
+	w := r.opt.Stderr
+	if w == nil {
+		return nil
+	}
+	for _, e := range r.conf.Warnings {
+		fmt.Fprintln(w, strings.TrimRight(e.Error(), "\n"))
+	}
+	return nil
+}
+
+// prepareEnv fills what every message's run finds.
+func (r *Router) prepareEnv() error {
+	c := r.conf
+	r.checkVia = c.Int("check_via") != 0
+	signature := fmt.Sprintf("sipd (%s (%s/linux))", buildVersion, arch())
+	server, agent := c.Str("server_header"), c.Str("user_agent_header")
+	if server == "" && c.Int("server_signature") != 0 {
+		server = "Server: " + signature
+	}
+	if agent == "" && c.Int("server_signature") != 0 {
+		agent = "User-Agent: " + signature
+	}
+	r.transport = transport.NewManager(transport.Options{
+		Log: r.log.With(slog.String("module", "transport")), UDPWorkers: c.Int("children"),
+		TCP: r.tcpOptions(), Handler: r.receive, Unknown: r.unknown,
+	})
+	r.env = run.Env{
+		Log: r.log, Cfg: r.settings, Transport: r.transport, Myself: r.myself.match,
+		ServerID: c.Int("server_id"), MaxBranches: c.Int("max_branches"),
+		Server: headerLine(server), UserAgent: headerLine(agent),
+		Block: func(run.Kind, string) run.Block { return nil }, Vars: run.NewVars(),
+	}
+	for _, a := range c.Aliases {
+		p, _ := transport.ParseProto(a.Proto)
+		r.myself.add(a.Host, uint16(a.Port), p)
+	}
+	return nil
+}
+
+// unknown offers stream data that is not SIP to the modules.
+func (r *Router) unknown(ctx context.Context, first string) bool {
+	for _, h := range r.hooks.Unknown {
+		if h(ctx, first) {
+			return true
+		}
+	}
+	return false
+}
+
+func headerLine(s string) string {
+	if s == "" {
+		return ""
+	}
+	return strings.TrimRight(s, "\r\n") + "\r\n"
+}
+
+// declareModules makes the runtime variables, methods and counters of the
+// loaded modules known.
+func (r *Router) declareModules() error {
+	for i := range r.set.Loaded() {
+		l := &r.set.Loaded()[i]
+		for j := range l.Exports.Params {
+			p := &l.Exports.Params[j]
+			v, ok := p.Value.(cfg.Var)
+			if !ok {
+				continue
+			}
+			group := p.Group
+			if group == "" {
+				group = l.Name
+			}
+			if err := r.settings.Declare(group, p.Name, v); err != nil {
+				return r.moduleError(l, fmt.Errorf("runtime variable %s.%s: %w", group, p.Name, err))
+			}
+		}
+		if err := r.registry.Add(l.Exports.RPC...); err != nil {
+			return r.moduleError(l, err)
+		}
+		if len(l.Exports.Stats) > 0 {
+			if err := r.stats.Declare(l.Name, l.Exports.Stats...); err != nil {
+				return r.moduleError(l, err)
+			}
+		}
+	}
+	return nil
+}

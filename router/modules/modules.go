@@ -1,0 +1,34 @@
+// Package modules is the list of modules that the daemon is built with. A new
+// module is one line here; its folder says the rest.
+package modules
+
+import (
+	"sipd/router/module"
+	"sipd/router/modules/common/cfg_rpc"
+	"sipd/router/modules/common/corex"
+	"sipd/router/modules/common/ctl"
+	"sipd/router/modules/common/sl"
+	"sipd/router/modules/common/textopsx"
+	"sipd/router/modules/kamailio/kex"
+	"sipd/router/modules/kamailio/maxfwd"
+	"sipd/router/modules/kamailio/pv"
+	"sipd/router/modules/kamailio/textops"
+	"sipd/router/modules/kamailio/xlog"
+)
+
+// List answers a fresh copy of the list: every module by its name in
+// loadmodule, with the folder of the merged project that it stands for.
+func List() []module.Available {
+	return []module.Available{
+		{Name: "cfg_rpc", Flavour: module.Common, New: cfgrpc.New},
+		{Name: "corex", Flavour: module.Common, New: corex.New},
+		{Name: "ctl", Flavour: module.Common, New: ctl.New},
+		{Name: "kex", Flavour: module.Kamailio, New: kex.New},
+		{Name: "maxfwd", Flavour: module.Kamailio, New: maxfwd.New},
+		{Name: "pv", Flavour: module.Kamailio, New: pv.New},
+		{Name: "sl", Flavour: module.Common, New: sl.New},
+		{Name: "textops", Flavour: module.Kamailio, New: textops.New},
+		{Name: "textopsx", Flavour: module.Common, New: textopsx.New},
+		{Name: "xlog", Flavour: module.Kamailio, New: xlog.New},
+	}
+}

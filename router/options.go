@@ -1,0 +1,99 @@
+package router
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+
+	"sipd/router/module"
+	"sipd/router/modules"
+)
+
+// DefaultConfig is the configuration that is read without -f.
+const DefaultConfig = "/etc/sipd/sipd.cfg"
+
+// DefaultRunDir is where control sockets live without -Y and run_dir.
+const DefaultRunDir = "/var/run/sipd"
+
+// buildVersion is set when the program is linked (-X sipd/router.buildVersion=…).
+var buildVersion = "dev"
+
+// Options are what the command line says about a daemon. The zero value of a
+// field leaves the configuration's word; ServerID does so with -1.
+type Options struct {
+	// Config is the configuration file; "-" reads standard input.
+	Config string
+	// Defines are preprocessor names, "ID" or "ID=text".
+	Defines []string
+	// Listen and Aliases are addresses as in listen and alias lines. Listen
+	// lines of the configuration do not count when there are any.
+	Listen, Aliases []string
+	// LoadModules are loaded before those of the configuration, ModParams
+	// ("mod:name:s|i:value") set after its own.
+	LoadModules, ModParams []string
+	// LoadPath chooses the module flavour as loadpath does.
+	LoadPath string
+	// Children are the workers of each UDP socket, TCPChildren those of TCP.
+	Children, TCPChildren int
+	// Verbose raises the debug level; Debug sets it ("" leaves it).
+	Verbose int
+	Debug   string
+	// LogStderr logs to Stderr whatever log_stderror says.
+	LogStderr bool
+	PIDFile   string
+	RunDir    string
+	WorkDir   string
+	Chroot    string
+	// User and Group are names or numbers to run as once the sockets are open.
+	User, Group string
+	// DNS, RevDNS and CheckVia set the parameters of these names.
+	DNS, RevDNS, CheckVia bool
+	ServerID              int
+	// AutoAliases is "yes", "no" or "".
+	AutoAliases string
+	DisableTCP  bool
+	// CheckOnly reads and checks, and opens nothing.
+	CheckOnly bool
+	// Args is the command line, for core.arg.
+	Args []string
+	// Stderr is where the log goes before and without syslog; nil is nowhere.
+	Stderr io.Writer
+}
+
+// Version is what sipd -v prints behind "version: ".
+func Version() string {
+	return fmt.Sprintf("sipd %s (%s/%s)", buildVersion, arch(), runtime.GOOS)
+}
+
+// arch is the machine as uname spells it, which is what User-Agent and Server
+// headers of the elders carry.
+func arch() string {
+	switch runtime.GOARCH {
+	case "amd64":
+		return "x86_64"
+	case "arm64":
+		return "aarch64"
+	case "386":
+		return "i386"
+	}
+	return runtime.GOARCH
+}
+
+// ListModules writes the modules this daemon was built with, one a line: name,
+// flavours, what it is for.
+func ListModules(w io.Writer) {
+	list := modules.List()
+	slices.SortStableFunc(list, func(a, b module.Available) int {
+		switch {
+		case a.Name < b.Name:
+			return -1
+		case a.Name > b.Name:
+			return 1
+		}
+		return int(a.Flavour) - int(b.Flavour)
+	})
+	for _, a := range list {
+		fmt.Fprintf(w, "%-12s %-9s %s\n", a.Name, a.Flavour, a.New().Exports().Help)
+	}
+}
