@@ -146,3 +146,9 @@ func unescape(s string) string {
 	}
 	return s
 }
+
+// CheckURL tells whether [Open] would understand a URL, without opening it.
+func CheckURL(rawURL string) error {
+	_, err := parseURL(rawURL)
+	return err
+}
