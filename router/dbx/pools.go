@@ -1,0 +1,85 @@
+package dbx
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"sipd/db"
+)
+
+// Pools are the open databases of one db_* module, each opened once however
+// many modules use it. Options says how a database is opened; it is asked when
+// that happens, after all parameters are set.
+type Pools struct {
+	Options func() []db.Option
+
+	mu sync.Mutex // guards the field below, and is held while one opens
+	// open are the pools by URL.
+	open map[string]*pool
+}
+
+type pool struct {
+	db    *db.DB
+	users int
+}
+
+// OpenDB implements [Driver].
+func (p *Pools) OpenDB(ctx context.Context, url string) (*db.DB, func() error, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if x := p.open[url]; x != nil {
+		x.users++
+		return x.db, p.closer(url, x), nil
+	}
+	var opts []db.Option
+	if p.Options != nil {
+		opts = p.Options()
+	}
+	d, err := db.Open(ctx, url, opts...)
+	if err != nil {
+		return nil, nil, err
+	}
+	if p.open == nil {
+		p.open = make(map[string]*pool)
+	}
+	x := &pool{db: d, users: 1}
+	p.open[url] = x
+	return d, p.closer(url, x), nil
+}
+
+// closer gives one use of x back, once.
+func (p *Pools) closer(url string, x *pool) func() error {
+	var once sync.Once
+	return func() (err error) {
+		once.Do(func() {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			if x.users--; x.users > 0 || p.open[url] != x {
+				return
+			}
+			delete(p.open, url)
+			err = x.db.Close()
+		})
+		return err
+	}
+}
+
+// Len is how many databases are open.
+func (p *Pools) Len() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.open)
+}
+
+// Close closes what the modules left open. It implements module.Closer.
+func (p *Pools) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var errs []error
+	for _, x := range p.open {
+		errs = append(errs, x.db.Close())
+	}
+	clear(p.open)
+	return errors.Join(errs...)
+}
