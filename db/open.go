@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -38,12 +39,15 @@ type DB struct {
 	timeout time.Duration
 	ro      bool
 	breaker breaker
+	errors  atomic.Int64
 }
 
 type options struct {
 	create, readOnly bool
 	conns            int
-	timeout          time.Duration
+	timeout, connect time.Duration
+	journal, tls     string
+	params           map[string]string
 }
 
 // Option changes how [Open] opens.
@@ -63,6 +67,29 @@ func MaxConns(n int) Option { return func(o *options) { o.conns = n } }
 // no deadline (default 2 s).
 func Timeout(d time.Duration) Option { return func(o *options) { o.timeout = d } }
 
+// ConnectTimeout is how long a new connection may take until it answers
+// (default 5 s).
+func ConnectTimeout(d time.Duration) Option { return func(o *options) { o.connect = d } }
+
+// JournalMode is how a SQLite file is written: WAL (the default), DELETE,
+// TRUNCATE, PERSIST, MEMORY or OFF. Other engines pass it over.
+func JournalMode(mode string) Option { return func(o *options) { o.journal = mode } }
+
+// TLS says how a MySQL connection is protected when the URL does not: "true"
+// (verified), "skip-verify", "preferred" or "false". Other engines pass it over.
+func TLS(mode string) Option { return func(o *options) { o.tls = mode } }
+
+// Param is an option of a PostgreSQL connection ("sslmode", "application_name"
+// …) that counts when the URL does not have it. Other engines pass it over.
+func Param(name, value string) Option {
+	return func(o *options) {
+		if o.params == nil {
+			o.params = make(map[string]string)
+		}
+		o.params[name] = value
+	}
+}
+
 // Open opens a database by URL and asks it for a sign of life:
 //
 //	sqlite:PATH  sqlite:///PATH
@@ -72,7 +99,7 @@ func Timeout(d time.Duration) Option { return func(o *options) { o.timeout = d }
 // Errors are an *[Error] with a condition: ErrNoDatabase when the file or the
 // database does not exist, ErrDenied, ErrUnavailable, ErrNotDatabase.
 func Open(ctx context.Context, rawURL string, opts ...Option) (*DB, error) {
-	o := options{conns: defaultConns, timeout: 2 * time.Second}
+	o := options{conns: defaultConns, timeout: 2 * time.Second, connect: connectTimeout, journal: "WAL"}
 	for _, f := range opts {
 		f(&o)
 	}
@@ -92,7 +119,7 @@ func Open(ctx context.Context, rawURL string, opts ...Option) (*DB, error) {
 	if err != nil {
 		return nil, d.Wrap(err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	ctx, cancel := context.WithTimeout(ctx, o.connect)
 	defer cancel()
 	if err := d.Ping(ctx); err != nil {
 		return nil, errors.Join(err, d.Close())
@@ -137,14 +164,18 @@ func (d *DB) Wrap(err error) error {
 	if _, ok := errors.AsType[*Error](err); ok {
 		return err
 	}
+	d.errors.Add(1)
 	return &Error{Source: d.source, Kind: Classify(err), Err: err}
 }
+
+// Errors is how many errors the database answered since it was opened.
+func (d *DB) Errors() int64 { return d.errors.Load() }
 
 func (d *DB) openSQLite(l *location, o options) error {
 	sqlx.BindDriver("sqlite", sqlx.QUESTION)
 	if l.path == memory {
 		// One database per connection, so there is one connection.
-		w, err := sqlx.Open("sqlite", sqliteDSN(l.path, "", false))
+		w, err := sqlx.Open("sqlite", sqliteDSN(l.path, "", ""))
 		if err != nil {
 			return err
 		}
@@ -155,7 +186,7 @@ func (d *DB) openSQLite(l *location, o options) error {
 	if err := prepareFile(l.path, o); err != nil {
 		return err
 	}
-	r, err := sqlx.Open("sqlite", sqliteDSN(l.path, "ro", true))
+	r, err := sqlx.Open("sqlite", sqliteDSN(l.path, "ro", ""))
 	if err != nil {
 		return err
 	}
@@ -165,7 +196,7 @@ func (d *DB) openSQLite(l *location, o options) error {
 	if o.readOnly {
 		return nil
 	}
-	w, err := sqlx.Open("sqlite", sqliteDSN(l.path, "rw", false))
+	w, err := sqlx.Open("sqlite", sqliteDSN(l.path, "rw", o.journal))
 	if err != nil {
 		return errors.Join(err, r.Close())
 	}
@@ -212,14 +243,16 @@ func prepareFile(path string, o options) error {
 // sqliteDSN says how a connection behaves; libraries' measurements stand
 // behind every word: without _txlock=immediate, transactions that read and
 // then write fail as soon as there are two of them.
-func sqliteDSN(path, mode string, reader bool) string {
+func sqliteDSN(path, mode, journal string) string {
 	q := url.Values{}
 	q.Add("_pragma", "busy_timeout("+strconv.Itoa(int(busyTimeout/time.Millisecond))+")")
 	q.Add("_pragma", "foreign_keys(1)")
-	if reader {
+	if mode == "ro" {
 		q.Add("_pragma", "query_only(1)")
 	} else {
-		q.Add("_pragma", "journal_mode(WAL)")
+		if journal != "" {
+			q.Add("_pragma", "journal_mode("+journal+")")
+		}
 		q.Add("_pragma", "synchronous(NORMAL)")
 		q.Set("_txlock", "immediate")
 	}
@@ -237,7 +270,8 @@ func (d *DB) openMySQL(l *location, o options) error {
 	c.Net, c.Addr = "tcp", net.JoinHostPort(l.host, strconv.Itoa(orDefault(l.port, 3306)))
 	c.ParseTime, c.Loc = true, time.UTC // labels only: see Time
 	c.ClientFoundRows = true            // an UPDATE to the same values counts its rows
-	c.Timeout, c.ReadTimeout, c.WriteTimeout = connectTimeout, 30*time.Second, 30*time.Second
+	c.TLSConfig = o.tls
+	c.Timeout, c.ReadTimeout, c.WriteTimeout = o.connect, 30*time.Second, 30*time.Second
 	// Strict: a value that does not fit is an error and not cut off.
 	c.Params = map[string]string{"sql_mode": "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"}
 	c.Collation = "utf8mb4_bin"
@@ -269,8 +303,13 @@ func (d *DB) openPostgreSQL(l *location, o options) error {
 		}
 	}
 	q := l.query
+	for name, v := range o.params {
+		if !q.Has(name) {
+			q.Set(name, v)
+		}
+	}
 	if q.Get("connect_timeout") == "" {
-		q.Set("connect_timeout", strconv.Itoa(int(connectTimeout/time.Second)))
+		q.Set("connect_timeout", strconv.Itoa(int(max(o.connect, time.Second)/time.Second)))
 	}
 	u.RawQuery = q.Encode()
 	p, err := sqlx.Open("pgx", u.String())
