@@ -9,14 +9,15 @@ import (
 )
 
 // Pools are the open databases of one db_* module, each opened once however
-// many modules use it. Options says how a database is opened; it is asked when
-// that happens, after all parameters are set.
+// many modules use it. Options says how a database is opened; it is asked with
+// the URL when that happens, after all parameters are set.
 type Pools struct {
-	Options func() []db.Option
+	Options func(url string) []db.Option
 
-	mu sync.Mutex // guards the field below, and is held while one opens
+	mu sync.Mutex // guards the fields below, and is held while one opens
 	// open are the pools by URL.
-	open map[string]*pool
+	open   map[string]*pool
+	errors int64 // of those that are closed
 }
 
 type pool struct {
@@ -34,7 +35,7 @@ func (p *Pools) OpenDB(ctx context.Context, url string) (*db.DB, func() error, e
 	}
 	var opts []db.Option
 	if p.Options != nil {
-		opts = p.Options()
+		opts = p.Options(url)
 	}
 	d, err := db.Open(ctx, url, opts...)
 	if err != nil {
@@ -59,6 +60,7 @@ func (p *Pools) closer(url string, x *pool) func() error {
 				return
 			}
 			delete(p.open, url)
+			p.errors += x.db.Errors()
 			err = x.db.Close()
 		})
 		return err
@@ -70,6 +72,17 @@ func (p *Pools) Len() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.open)
+}
+
+// Errors is how many errors the databases answered: a statistic.
+func (p *Pools) Errors() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := p.errors
+	for _, x := range p.open {
+		n += x.db.Errors()
+	}
+	return n
 }
 
 // Close closes what the modules left open. It implements module.Closer.
