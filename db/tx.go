@@ -63,24 +63,29 @@ func (d *DB) tryTx(ctx context.Context, fn func(*Tx) error) error {
 	return d.runTx(ctx, d.w, o, fn)
 }
 
-func (d *DB) runTx(ctx context.Context, pool *sqlx.DB, o *sql.TxOptions, fn func(*Tx) error) (err error) {
+func (d *DB) runTx(ctx context.Context, pool *sqlx.DB, o *sql.TxOptions, fn func(*Tx) error) error {
 	tx, err := pool.BeginTxx(ctx, o)
 	if err != nil {
 		return d.Wrap(err)
 	}
 	t := &Tx{Dialect: d.Dialect, db: d, tx: tx, stmts: make(map[string]*sqlx.Stmt)}
+	done := false // stays so after a panic too, which would keep the connection
 	defer func() {
 		for _, s := range t.stmts {
 			_ = s.Close() // the transaction's end closes it as well
 		}
-		if err != nil {
+		if !done {
 			_ = tx.Rollback() // after a failed commit there is nothing to undo
 		}
 	}()
 	if err := fn(t); err != nil {
 		return err
 	}
-	return d.Wrap(tx.Commit())
+	if err := d.Wrap(tx.Commit()); err != nil {
+		return err
+	}
+	done = true
+	return nil
 }
 
 // stmt prepares query on its first use in this transaction.
