@@ -155,6 +155,9 @@ func (s *Shell) version(context.Context, []Word) error {
 // buildVersion is set by the linker.
 var buildVersion = "dev"
 
+// Version is the version this program was built as, "dev" when nobody said.
+func Version() string { return buildVersion }
+
 // VersionLine is what -V prints.
 func VersionLine(name string) string {
 	if name == "sipcmd" {

@@ -1,0 +1,113 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"sipd/ctl/output"
+	"sipd/db"
+)
+
+func (a *App) aliasCommand() *cobra.Command {
+	var f db.Filter
+	list := &cobra.Command{
+		Use: "list [USER]", Aliases: []string{"ls", "show"}, Short: "List the aliases, of a user or all", Args: want(0, 1), ValidArgsFunction: a.completeUsers,
+		RunE: func(cmd *cobra.Command, args []string) error { return a.aliasList(cmd.Context(), args, f) },
+	}
+	list.Flags().StringVar(&f.Domain, "domain", "", "only in this `domain`")
+	declareFilter(list, &f)
+	return group("alias", "Other addresses of users",
+		&cobra.Command{
+			Use: "add USER ALIAS...", Short: "Give a user more addresses", Args: want(2, -1), ValidArgsFunction: a.completeUsers,
+			RunE: func(cmd *cobra.Command, args []string) error { return a.aliasAdd(cmd.Context(), args[0], args[1:]) },
+		},
+		&cobra.Command{
+			Use: "rm ALIAS...", Aliases: []string{"remove"}, Short: "Take addresses away", Args: want(1, -1), ValidArgsFunction: a.completeAliases,
+			RunE: func(cmd *cobra.Command, args []string) error { return a.aliasRemove(cmd.Context(), args) },
+		}, list)
+}
+
+func (a *App) aliasAdd(ctx context.Context, name string, names []string) error {
+	addr, err := a.address(name)
+	if err != nil {
+		return err
+	}
+	aliases, err := a.addresses(names)
+	if err != nil {
+		return err
+	}
+	dir, err := a.directory(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, al := range aliases {
+		err := dir.AddAlias(ctx, addr, al)
+		if taken(err) {
+			err = existing(ctx, dir, al)
+		}
+		if err != nil {
+			errs = append(errs, explain(ctx, dir, err, al.Domain))
+			continue
+		}
+		if err := a.say("added alias %s of %s", al, addr); err != nil {
+			return err
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (a *App) aliasRemove(ctx context.Context, names []string) error {
+	aliases, err := a.addresses(names)
+	if err != nil {
+		return err
+	}
+	dir, err := a.directory(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, al := range aliases {
+		if err := dir.RemoveAlias(ctx, al); err != nil {
+			if errors.Is(err, db.ErrNoAlias) {
+				err = hinted(err, "to see which there are: sipctl alias list")
+			}
+			errs = append(errs, err)
+			continue
+		}
+		if err := a.say("removed alias %s", al); err != nil {
+			return err
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (a *App) aliasList(ctx context.Context, args []string, f db.Filter) error {
+	dir, err := a.reading(ctx)
+	if err != nil {
+		return err
+	}
+	if len(args) > 0 {
+		addr, err := a.address(args[0])
+		if err != nil {
+			return err
+		}
+		u, err := dir.User(ctx, addr)
+		if err != nil {
+			return explain(ctx, dir, err)
+		}
+		f.User = u.Address
+	}
+	w := output.New(a.Out, a.set.output, "alias", "user")
+	for al, err := range dir.Aliases(ctx, f) {
+		if err != nil {
+			return err
+		}
+		if err := w.Row(al.Alias.String(), al.User.String()); err != nil {
+			return err
+		}
+	}
+	return w.Close()
+}

@@ -1,0 +1,218 @@
+// Package ctl is sipctl: the noun–verb tree of commands with which an operator
+// makes and checks a database and provisions domains, users, aliases,
+// attributes and groups in it.
+//
+// A file holds a noun. In it stand the commands (cobra: names, flags, help) and
+// below them what they do, on a [db.Directory] and without cobra, so that
+// another face can call the same. Rows are printed by ctl/output.
+package ctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"sipd/ctl/output"
+	"sipd/ctl/shell"
+	"sipd/db"
+	"sipd/db/directory"
+)
+
+// Exit codes of [Run].
+const (
+	ExitDone   = 0
+	ExitFailed = 1 // nothing was changed, the message says why
+	ExitUsage  = 2 // the command line is wrong: nothing was tried
+)
+
+// App is one run of sipctl with its surroundings.
+type App struct {
+	In       io.Reader
+	Out, Err io.Writer
+
+	opt      options  // what the command line said
+	set      settings // after environment and configuration
+	database *db.DB   // once it is open
+}
+
+// Run does what args (without the program's name) ask for and gives the exit
+// code. Errors are printed on errw, each in one sentence.
+func Run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) int {
+	a := &App{In: in, Out: out, Err: errw}
+	root := a.Root()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errw)
+	err := root.ExecuteContext(ctx)
+	if a.database != nil {
+		err = errors.Join(err, a.database.Close())
+	}
+	if err == nil {
+		return ExitDone
+	}
+	fmt.Fprintf(errw, "sipctl: %s\n", output.CleanLines(message(err)))
+	if isUsage(err) {
+		return ExitUsage
+	}
+	return ExitFailed
+}
+
+const long = `sipctl provisions a SIP server: it makes its database, checks it, and keeps
+domains, users, aliases, attributes and groups in it.`
+
+const rootExamples = `  sipctl db create                          make the database
+  sipctl domain add example.com             serve a domain
+  sipctl user add alice@example.com         add a user, asks for the password
+  sipctl user list -o json                  for programs
+  sipctl --db mysql://sip@db.example.com/sip user list`
+
+// Root makes the tree of commands.
+func (a *App) Root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "sipctl",
+		Long:          long,
+		Example:       rootExamples,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return a.configure(cmd)
+		},
+	}
+	needCommand(root)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usagef(cmd, "%v", err)
+	})
+	a.opt.declare(root)
+	for _, c := range []*cobra.Command{
+		a.dbCommand(), a.domainCommand(), a.userCommand(), a.aliasCommand(),
+		a.attrCommand(), a.aclCommand(), a.configCommand(), a.versionCommand(),
+	} {
+		root.AddCommand(c)
+	}
+	return root
+}
+
+// needCommand makes a command that only has others say which there are.
+func needCommand(c *cobra.Command) {
+	c.Args = cobra.ArbitraryArgs
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		var names []string
+		for _, s := range cmd.Commands() {
+			if s.IsAvailableCommand() {
+				names = append(names, s.Name())
+			}
+		}
+		if len(args) == 0 {
+			return usagef(cmd, "a command is missing; there are %s", strings.Join(names, ", "))
+		}
+		if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
+			return usagef(cmd, "unknown command %q; did you mean %s", args[0], strings.Join(like, " or "))
+		}
+		return usagef(cmd, "unknown command %q; there are %s", args[0], strings.Join(names, ", "))
+	}
+}
+
+// group makes a command that only has others.
+func group(use, short string, subs ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short}
+	needCommand(c)
+	c.AddCommand(subs...)
+	return c
+}
+
+// want checks the number of arguments; most < 0 is any number. The names of
+// the arguments are in the command's Use.
+func want(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		_, names, _ := strings.Cut(cmd.Use, " ")
+		switch {
+		case len(args) < least:
+			return usagef(cmd, "an argument is missing; it takes %s", names)
+		case most == 0 && len(args) > 0:
+			return usagef(cmd, "argument %q is too much; it takes none", args[0])
+		case most >= 0 && len(args) > most:
+			return usagef(cmd, "argument %q is too much; it takes %s", args[most], names)
+		}
+		return nil
+	}
+}
+
+// open opens the database of the settings.
+func (a *App) open(ctx context.Context, opts ...db.Option) (*db.DB, error) {
+	if a.database != nil {
+		return a.database, nil
+	}
+	d, err := db.Open(ctx, a.set.db, opts...)
+	if err != nil {
+		return nil, a.explainOpen(err)
+	}
+	a.database = d
+	return d, nil
+}
+
+// directory opens the database and finds its flavour.
+func (a *App) directory(ctx context.Context, opts ...db.Option) (db.Directory, error) {
+	d, err := a.open(ctx, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return directory.Open(ctx, d, a.set.flavour)
+}
+
+// reading opens the directory for a command that only reads.
+func (a *App) reading(ctx context.Context) (db.Directory, error) {
+	return a.directory(ctx, db.ReadOnly())
+}
+
+// say tells a person what was done; with -o json and the like, and with
+// --quiet, nobody reads it.
+func (a *App) say(format string, args ...any) error {
+	if a.opt.quiet || a.set.output != output.Table {
+		return nil
+	}
+	_, err := fmt.Fprintln(a.Out, output.Clean(fmt.Sprintf(format, args...)))
+	return err
+}
+
+// address reads an argument that names a user.
+func (a *App) address(s string) (db.Address, error) {
+	addr, err := db.ParseAddress(s, a.set.domain)
+	if err != nil && addr.Domain == "" && addr.User != "" && !strings.Contains(s, "@") {
+		return addr, hinted(err, "write it as user@domain, or set a domain for all names: SIPCTL_DOMAIN")
+	}
+	return addr, err
+}
+
+func (a *App) addresses(args []string) ([]db.Address, error) {
+	var out []db.Address
+	for _, s := range args {
+		addr, err := a.address(s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, addr)
+	}
+	return out, nil
+}
+
+func (a *App) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version of sipctl", Args: want(0, 0),
+		PersistentPreRunE: func(*cobra.Command, []string) error { return nil }, // works without a configuration
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintf(a.Out, "sipctl %s\n", shell.Version())
+			return err
+		},
+	}
+}
+
+func fileOf(v any) (*os.File, bool) {
+	f, ok := v.(*os.File)
+	return f, ok
+}

@@ -1,0 +1,180 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"sipd/ctl/output"
+	"sipd/db"
+)
+
+func (a *App) domainCommand() *cobra.Command {
+	var d db.Domain
+	add := &cobra.Command{
+		Use: "add DOMAIN", Short: "Serve a domain", Args: want(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d.Name = strings.ToLower(args[0])
+			return a.domainAdd(cmd.Context(), d)
+		},
+	}
+	add.Flags().StringArrayVar(&d.Aliases, "alias", nil, "another `name` of it; again for more")
+	add.Flags().StringVar(&d.DID, "did", "", "its `id` in other tables (default the name)")
+	add.Flags().StringVar(&d.Realm, "realm", "", "digest `realm` of its users (default the name; ser flavour)")
+	var cascade bool
+	rm := &cobra.Command{
+		Use: "rm DOMAIN", Aliases: []string{"remove"}, Short: "Serve a domain no longer", Args: want(1, 1),
+		ValidArgsFunction: a.completeDomains,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.domainRemove(cmd.Context(), args[0], cascade)
+		},
+	}
+	rm.Flags().BoolVar(&cascade, "cascade", false, "remove its users too")
+	var f db.Filter
+	list := &cobra.Command{
+		Use: "list", Aliases: []string{"ls"}, Short: "List the domains", Args: want(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.domainList(cmd.Context(), f) },
+	}
+	declareFilter(list, &f)
+	return group("domain", "Domains that are served", add, list,
+		&cobra.Command{
+			Use: "show DOMAIN", Short: "Show a domain by any of its names", Args: want(1, 1),
+			ValidArgsFunction: a.completeDomains,
+			RunE:              func(cmd *cobra.Command, args []string) error { return a.domainShow(cmd.Context(), args[0]) },
+		}, rm,
+		group("alias", "Other names of a domain",
+			&cobra.Command{
+				Use: "add DOMAIN ALIAS", Short: "Give a domain one more name", Args: want(2, 2),
+				ValidArgsFunction: a.completeDomains,
+				RunE: func(cmd *cobra.Command, args []string) error {
+					return a.domainAliasAdd(cmd.Context(), args[0], args[1])
+				},
+			},
+			&cobra.Command{
+				Use: "rm ALIAS", Aliases: []string{"remove"}, Short: "Take a name away", Args: want(1, 1),
+				RunE: func(cmd *cobra.Command, args []string) error {
+					return a.domainAliasRemove(cmd.Context(), args[0])
+				},
+			}))
+}
+
+// declareFilter gives a list the flags that narrow it.
+func declareFilter(cmd *cobra.Command, f *db.Filter) {
+	cmd.Flags().SortFlags = false
+	cmd.Flags().StringVar(&f.Match, "match", "", "only names that contain the `text`")
+	cmd.Flags().IntVar(&f.Limit, "limit", 0, "at most so `many` (default all)")
+	cmd.Flags().IntVar(&f.Offset, "offset", 0, "leave out the first `so-many`")
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		if f.Limit < 0 || f.Offset < 0 {
+			return usagef(cmd, "--limit and --offset are not negative")
+		}
+		return nil
+	}
+}
+
+func (a *App) domainAdd(ctx context.Context, d db.Domain) error {
+	dir, err := a.directory(ctx)
+	if err != nil {
+		return err
+	}
+	if err := dir.AddDomain(ctx, d); err != nil {
+		return explainDomain(err)
+	}
+	return a.say("added domain %s", d.Name)
+}
+
+func explainDomain(err error) error {
+	if taken(err) {
+		return hinted(err, "to see the domains: sipctl domain list")
+	}
+	return err
+}
+
+func (a *App) domainAliasAdd(ctx context.Context, domain, alias string) error {
+	dir, err := a.directory(ctx)
+	if err != nil {
+		return err
+	}
+	if err := dir.AddDomainAlias(ctx, domain, alias); err != nil {
+		return explainDomain(explain(ctx, dir, err, domain))
+	}
+	return a.say("added %s, another name of domain %s", strings.ToLower(alias), domain)
+}
+
+func (a *App) domainAliasRemove(ctx context.Context, alias string) error {
+	dir, err := a.directory(ctx)
+	if err != nil {
+		return err
+	}
+	d, err := dir.Domain(ctx, alias)
+	if err != nil {
+		return explain(ctx, dir, err, alias)
+	}
+	if d.Name == strings.ToLower(alias) {
+		return fmt.Errorf("%s is the name of the domain itself; to remove it: sipctl domain rm %s", d.Name, d.Name)
+	}
+	return a.domainRemove(ctx, alias, false)
+}
+
+func (a *App) domainRemove(ctx context.Context, name string, cascade bool) error {
+	dir, err := a.directory(ctx)
+	if err != nil {
+		return err
+	}
+	counts, err := dir.RemoveDomain(ctx, name, cascade)
+	if errors.Is(err, db.ErrInUse) {
+		return hinted(err, "to remove them too: sipctl domain rm %s --cascade", name)
+	}
+	if err != nil {
+		return explain(ctx, dir, err, name)
+	}
+	return a.say("removed domain %s (%s)", strings.ToLower(name), rowsOf(counts))
+}
+
+// rowsOf is "2 rows: domain 1, domain_attrs 1".
+func rowsOf(c db.Counts) string {
+	var parts []string
+	for _, t := range slices.Sorted(maps.Keys(c)) {
+		parts = append(parts, fmt.Sprintf("%s %d", t, c[t]))
+	}
+	return fmt.Sprintf("%d rows: %s", c.Total(), strings.Join(parts, ", "))
+}
+
+func (a *App) domainList(ctx context.Context, f db.Filter) error {
+	dir, err := a.reading(ctx)
+	if err != nil {
+		return err
+	}
+	w := output.New(a.Out, a.set.output, "domain", "did", "aliases", "realm")
+	for d, err := range dir.Domains(ctx, f) {
+		if err != nil {
+			return err
+		}
+		w.Row(d.Name, d.DID, orEmpty(d.Aliases), d.Realm)
+	}
+	return w.Close()
+}
+
+func (a *App) domainShow(ctx context.Context, name string) error {
+	dir, err := a.reading(ctx)
+	if err != nil {
+		return err
+	}
+	d, err := dir.Domain(ctx, name)
+	if err != nil {
+		return explain(ctx, dir, err, name)
+	}
+	fields := []output.Field{
+		output.F("domain", d.Name), output.F("did", d.DID), output.F("aliases", orEmpty(d.Aliases)),
+		output.F("realm", d.Realm), output.F("users", d.Users), output.F("disabled", d.Disabled),
+	}
+	if !d.Modified.IsZero() {
+		fields = append(fields, output.F("modified", d.Modified))
+	}
+	return output.Record(a.Out, a.set.output, fields...)
+}
