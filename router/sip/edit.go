@@ -18,6 +18,17 @@ type change struct {
 	start, end int
 	text       string
 	op         op
+	late       Late // of opLate
+}
+
+// Late is text that is not known before the message is printed because it
+// depends on where the message goes out: the daemon's own Record-Route.
+type Late interface {
+	// AppendLate appends the text, whole header lines, to dst. out is
+	// PrintOptions.Out, nil when the message is printed for nobody. It is
+	// called for each copy of the message that is printed, and must not change
+	// anything.
+	AppendLate(dst []byte, out any) []byte
 }
 
 // op is what a change prints besides its text.
@@ -29,6 +40,7 @@ const (
 	opLengthHdr    // a whole Content-Length header
 	opReceived     // ;received=ADDR
 	opRPort        // ;rport=PORT
+	opLate         // what late appends
 )
 
 // Len is the number of changes.
@@ -49,7 +61,9 @@ func (e *Edits) Add(other *Edits) error {
 	var err error
 	for i := range other.list {
 		c := &other.list[i]
-		if c.start == c.end {
+		if c.op == opLate {
+			e.InsertLate(c.start, c.late)
+		} else if c.start == c.end {
 			e.Insert(c.start, c.text)
 		} else if rerr := e.Replace(c.start, c.end, c.text); rerr != nil {
 			err = rerr
@@ -100,10 +114,21 @@ func (e *Edits) Insert(at int, text string) {
 	e.insert(i, change{start: at, end: at, text: text})
 }
 
+// InsertLate puts before raw[at], a place among the headers, what l says when
+// the message is printed. It comes before the other changes at that place, those
+// of PrintOptions too.
+func (e *Edits) InsertLate(at int, l Late) {
+	i := len(e.list)
+	for i > 0 && (e.list[i-1].start > at || e.list[i-1].start == at && e.list[i-1].op != opLate) {
+		i--
+	}
+	e.insert(i, change{start: at, end: at, op: opLate, late: l})
+}
+
 // InsertFirst puts text before raw[at] and before what was inserted there.
 func (e *Edits) InsertFirst(at int, text string) {
 	i := len(e.list)
-	for i > 0 && e.list[i-1].start >= at {
+	for i > 0 && (e.list[i-1].start > at || e.list[i-1].start == at && e.list[i-1].op != opLate) {
 		i--
 	}
 	e.insert(i, change{start: at, end: at, text: text})

@@ -26,6 +26,9 @@ type PrintOptions struct {
 	// NeedLength adds Content-Length when it is missing, and makes it right and
 	// the only one: on a stream it delimits the message.
 	NeedLength bool
+	// Out says where the message goes out, for Edits.InsertLate: the daemon
+	// gives its *transport.Socket.
+	Out any
 }
 
 // maxOwn bounds the changes that PrintOptions make.
@@ -230,6 +233,9 @@ func (c *change) before(d *change) bool {
 	if c.start != d.start {
 		return c.start < d.start
 	}
+	if c.op == opLate || d.op == opLate {
+		return d.op != opLate
+	}
 	return c.end == c.start && d.end > d.start
 }
 
@@ -294,6 +300,11 @@ func (p *printer) text(dst []byte, c *change) []byte {
 		return appendReceived(dst, p.opt.Source)
 	case opRPort:
 		return appendRPort(dst, p.opt.Source)
+	case opLate:
+		if p.opt == nil {
+			return c.late.AppendLate(dst, nil)
+		}
+		return c.late.AppendLate(dst, p.opt.Out)
 	}
 	return append(dst, c.text...)
 }

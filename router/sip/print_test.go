@@ -275,3 +275,35 @@ func TestAppendTag(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+type lateText string
+
+func (l lateText) AppendLate(dst []byte, out any) []byte {
+	if s, ok := out.(string); ok {
+		dst = append(dst, s...)
+	}
+	return append(dst, l...)
+}
+
+// TestInsertLate puts late text before everything else at its place.
+func TestInsertLate(t *testing.T) {
+	m := mustParse(t, "INVITE sip:b SIP/2.0\r\nVia: SIP/2.0/UDP a\r\n\r\n")
+	at := m.FirstLine().End
+	m.Edits.Insert(at, "X: 1\r\n")
+	m.Edits.InsertLate(at, lateText("A\r\n"))
+	m.Edits.InsertLate(at, lateText("B\r\n"))
+	m.Edits.InsertFirst(at, "W: 1\r\n")
+	var other Edits
+	if err := other.Add(&m.Edits); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []*Edits{&m.Edits, &other} {
+		got := string(m.AppendTo(nil, &PrintOptions{TopVia: "Via: ours\r\n", Out: "o:"}, e))
+		if want := "INVITE sip:b SIP/2.0\r\no:A\r\no:B\r\nVia: ours\r\nW: 1\r\nX: 1\r\nVia: SIP/2.0/UDP a\r\n\r\n"; got != want {
+			t.Errorf("got %q\nwant %q", got, want)
+		}
+	}
+	if got := string(m.AppendTo(nil, nil, &m.Edits)); !strings.HasPrefix(got, "INVITE sip:b SIP/2.0\r\nA\r\nB\r\nW: 1\r\n") {
+		t.Errorf("without options: %q", got)
+	}
+}
