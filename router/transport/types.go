@@ -86,6 +86,7 @@ type Socket struct {
 
 	hostPort string
 	full     string
+	udp      *udpSocket // nil unless a Manager opened it
 }
 
 // NewSocket fills the texts that messages and listings need.
@@ -123,8 +124,19 @@ func (s *Socket) SentByPort() uint16 {
 }
 
 // SentBy is host:port for a Via header; the port is always written.
-func (s *Socket) SentBy() string {
-	return s.SentByHost() + ":" + strconv.Itoa(int(s.SentByPort()))
+func (s *Socket) SentBy() string { return string(s.AppendSentBy(nil)) }
+
+// AppendSentBy appends SentBy without an allocation.
+func (s *Socket) AppendSentBy(dst []byte) []byte {
+	switch a := s.Addr.Addr(); {
+	case s.AdvHost != "":
+		dst = append(dst, s.AdvHost...)
+	case a.Is6() && !a.Is4In6():
+		dst = append(a.AppendTo(append(dst, '[')), ']')
+	default:
+		dst = a.Unmap().AppendTo(dst)
+	}
+	return strconv.AppendUint(append(dst, ':'), uint64(s.SentByPort()), 10)
 }
 
 // Received says how a message came in.
