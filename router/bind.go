@@ -74,9 +74,3 @@ func (r *Router) addNames(ctx context.Context, s *transport.Socket) {
 		r.myself.add(strings.TrimSuffix(n, "."), s.Addr.Port(), transport.ProtoNone)
 	}
 }
-
-// tcpOptions are the handles of the group tcp that the transport reads at each
-// use, so that changes at run time count.
-func (r *Router) tcpOptions() transport.TCPOptions {
-	return transport.TCPOptions{Workers: r.conf.Int("tcp_children")}
-}

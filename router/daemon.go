@@ -108,7 +108,18 @@ func (d *daemon) Defines() []corerpc.Define {
 
 // TCP is the state of the stream transports.
 func (d *daemon) TCP() corerpc.TCP {
-	return corerpc.TCP{}
+	t := corerpc.TCP{Readers: d.conf.Int("tcp_children"), Queued: d.transport.Queued()}
+	if t.Readers == 0 {
+		t.Readers = d.conf.Int("children")
+	}
+	for _, c := range d.transport.Conns() {
+		t.Connections = append(t.Connections, corerpc.Conn{
+			ID: int(c.ID), State: c.State, Timeout: c.Timeout, Lifetime: c.Lifetime, References: c.Refs,
+			SrcIP: c.Src.Addr().Unmap().String(), SrcPort: int(c.Src.Port()),
+			DstIP: c.Dst.Addr().Unmap().String(), DstPort: int(c.Dst.Port()),
+		})
+	}
+	return t
 }
 
 // Signal does what the process does on sig: TERM and INT end it.

@@ -162,8 +162,12 @@ func (r *Router) prepareEnv() error {
 	}
 	r.transport = transport.NewManager(transport.Options{
 		Log: r.log.With(slog.String("module", "transport")), UDPWorkers: c.Int("children"),
-		TCP: r.tcpOptions(), Handler: r.receive, Unknown: r.unknown,
+		TCP: transport.TCPOptions{Workers: c.Int("tcp_children"), Vars: &r.tcpCfg}, Cfg: r.settings, Core: &r.coreCfg,
+		Handler: r.receive, Unknown: r.unknown, Mhomed: c.Int("mhomed") != 0,
 	})
+	if err := r.transport.Declare(r.stats); err != nil {
+		return err
+	}
 	r.env = run.Env{
 		Log: r.log, Cfg: r.settings, Transport: r.transport, Myself: r.myself.match,
 		ServerID: c.Int("server_id"), MaxBranches: c.Int("max_branches"),
