@@ -7,8 +7,13 @@ import (
 	"sipd/router/modules/common/cfg_rpc"
 	"sipd/router/modules/common/corex"
 	"sipd/router/modules/common/ctl"
+	"sipd/router/modules/common/db_mysql"
+	"sipd/router/modules/common/db_postgres"
+	"sipd/router/modules/common/db_sqlite"
+	"sipd/router/modules/common/db_text"
 	"sipd/router/modules/common/sl"
 	"sipd/router/modules/common/textopsx"
+	"sipd/router/modules/kamailio/auth"
 	"sipd/router/modules/kamailio/kex"
 	"sipd/router/modules/kamailio/maxfwd"
 	"sipd/router/modules/kamailio/pv"
@@ -20,9 +25,14 @@ import (
 // loadmodule, with the folder of the merged project that it stands for.
 func List() []module.Available {
 	return []module.Available{
+		{Name: "auth", Flavour: module.Kamailio, New: auth.New},
 		{Name: "cfg_rpc", Flavour: module.Common, New: cfgrpc.New},
 		{Name: "corex", Flavour: module.Common, New: corex.New},
 		{Name: "ctl", Flavour: module.Common, New: ctl.New},
+		{Name: "db_mysql", Flavour: module.Common, New: dbmysql.New},
+		{Name: "db_postgres", Flavour: module.Common, New: dbpostgres.New},
+		{Name: "db_sqlite", Flavour: module.Common, New: dbsqlite.New},
+		{Name: "db_text", Flavour: module.Common, New: dbtext.New},
 		{Name: "kex", Flavour: module.Kamailio, New: kex.New},
 		{Name: "maxfwd", Flavour: module.Kamailio, New: maxfwd.New},
 		{Name: "pv", Flavour: module.Kamailio, New: pv.New},
