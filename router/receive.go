@@ -104,9 +104,13 @@ func (r *Router) broken(ctx *run.Context, raw string, err error) {
 func (r *Router) request(ctx *run.Context) {
 	m := ctx.Msg
 	r.core.Request(m.MethodName())
-	if _, err := m.Via(); err != nil {
+	via, err := m.Via()
+	if err != nil {
 		r.broken(ctx, m.Raw(), err)
 		return
+	}
+	if via.HasAlias && ctx.Recv.Conn != 0 {
+		r.transport.ViaAlias(ctx.Recv, via.Port)
 	}
 	for _, h := range r.hooks.PreRequest {
 		if !h(ctx) {

@@ -151,6 +151,15 @@ func (m *Manager) Alias(r Received, port uint16, force bool) bool {
 	return t.name(c, netip.AddrPortFrom(c.peer.Addr(), port), m.vars.AliasFlags.Get(snap) != 0)
 }
 
+// ViaAlias notes the alias that a request's topmost Via asks for, where
+// tcp_accept_aliases allows it; port is that of sent-by, 0 when not written.
+func (m *Manager) ViaAlias(r Received, port uint16) bool {
+	if port == 0 {
+		port = r.Proto.DefaultPort()
+	}
+	return m.Alias(r, port, false)
+}
+
 // ConnFrom says whether a connection is open and its peer has that address.
 func (m *Manager) ConnFrom(id uint64, a netip.Addr) bool {
 	m.tcp.mu.RLock()
