@@ -138,6 +138,10 @@ func (s *Set) Names() []string {
 	return names
 }
 
+// Available lists the modules this daemon was built with; the list must not be
+// changed.
+func (s *Set) Available() []Available { return s.available }
+
 // Loaded lists the modules in order of loading.
 func (s *Set) Loaded() []Loaded { return s.loaded }
 

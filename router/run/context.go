@@ -123,6 +123,9 @@ type Context struct {
 	// gets from Env.NewSlot. They are cleared with the context.
 	Slots [8]any
 
+	// Out is what is being sent, while onsend_route runs.
+	Out Sent
+
 	// Line and File are the place in the configuration being executed, for
 	// error messages.
 	File string
@@ -156,6 +159,12 @@ type Branch struct {
 	RegID                      int
 	// Conn is the stream connection to prefer, 0 for any.
 	Conn uint64
+}
+
+// Sent is a request on its way out: where to, and its size in octets.
+type Sent struct {
+	Dest transport.Dest
+	Size int
 }
 
 // QUnset is the q of a branch that has none.
