@@ -126,7 +126,7 @@ func (a *App) attrSet(ctx context.Context, o db.Owner, attrs []db.Attr) error {
 	}
 	if err := dir.SetAttrs(ctx, o, attrs...); err != nil {
 		if errors.Is(err, db.ErrNoAttr) {
-			return hinted(err, "to declare it with its first value: --type string or --type int")
+			return hinted(err, "for text add: --type string")
 		}
 		return explain(ctx, dir, err, o.Domain)
 	}

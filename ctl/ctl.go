@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -101,6 +100,7 @@ func (a *App) Root() *cobra.Command {
 // needCommand makes a command that only has others say which there are.
 func needCommand(c *cobra.Command) {
 	c.Args = cobra.ArbitraryArgs
+	c.SuggestionsMinimumDistance = 2
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		var names []string
 		for _, s := range cmd.Commands() {
@@ -210,9 +210,4 @@ func (a *App) versionCommand() *cobra.Command {
 			return err
 		},
 	}
-}
-
-func fileOf(v any) (*os.File, bool) {
-	f, ok := v.(*os.File)
-	return f, ok
 }

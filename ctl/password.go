@@ -106,54 +106,64 @@ func passwordFile(path string) (string, error) {
 
 // ask asks twice at the terminal.
 func (a *App) ask(ctx context.Context, cmd *cobra.Command, who db.Address) (string, error) {
-	f, ok := fileOf(a.In)
+	f, ok := a.In.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return "", usagef(cmd, "there is no terminal to ask for the password; give --password-stdin or --password-file FILE")
 	}
-	one, err := a.askOnce(ctx, f, fmt.Sprintf("Password of %s: ", who))
+	fd := int(f.Fd())
+	// Nothing typed is shown from here on, not even what comes before the prompt.
+	state, err := term.MakeRaw(fd)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("ask for the password: %w", err)
+	}
+	type answer struct {
+		text string
+		err  error
+	}
+	got := make(chan answer, 1)
+	// It may outlive the call when that is given up; the program ends then.
+	go func() {
+		text, err := twice(term.NewTerminal(struct {
+			io.Reader
+			io.Writer
+		}{f, a.Err}, ""), who)
+		got <- answer{text, err}
+	}()
+	var r answer
+	select {
+	case r = <-got:
+	case <-ctx.Done():
+		r.err = ctx.Err()
+	}
+	if err := term.Restore(fd, state); err != nil {
+		return "", errors.Join(r.err, fmt.Errorf("ask for the password: %w", err))
+	}
+	if errors.Is(r.err, context.Canceled) {
+		fmt.Fprintln(a.Err)
+	}
+	return r.text, r.err
+}
+
+// twice asks for a password and for the same again.
+func twice(t *term.Terminal, who db.Address) (string, error) {
+	one, err := t.ReadPassword(fmt.Sprintf("Password of %s: ", who))
+	if errors.Is(err, io.EOF) { // control-C or control-D
+		return "", context.Canceled
+	}
+	if err != nil {
+		return "", fmt.Errorf("ask for the password: %w", err)
 	}
 	if one == "" {
 		return "", &db.FieldError{Field: "password", Why: "is empty"}
 	}
-	two, err := a.askOnce(ctx, f, "Once more: ")
-	if err != nil {
-		return "", err
-	}
-	if one != two {
+	two, err := t.ReadPassword("Once more: ")
+	switch {
+	case errors.Is(err, io.EOF):
+		return "", context.Canceled
+	case err != nil:
+		return "", fmt.Errorf("ask for the password: %w", err)
+	case one != two:
 		return "", errors.New("the two passwords differ; nothing was changed")
 	}
 	return one, nil
-}
-
-// askOnce reads a line unseen. Control-C gives the terminal back as it was.
-func (a *App) askOnce(ctx context.Context, f *os.File, prompt string) (string, error) {
-	fd := int(f.Fd())
-	state, err := term.GetState(fd)
-	if err != nil {
-		return "", fmt.Errorf("ask for the password: %w", err)
-	}
-	fmt.Fprint(a.Err, prompt)
-	type answer struct {
-		text []byte
-		err  error
-	}
-	got := make(chan answer, 1)
-	// It may outlive the call when it is given up; the program ends then.
-	go func() {
-		b, err := term.ReadPassword(fd)
-		got <- answer{b, err}
-	}()
-	select {
-	case r := <-got:
-		fmt.Fprintln(a.Err)
-		if errors.Is(r.err, io.EOF) {
-			return "", errors.New("no password was given; nothing was changed")
-		}
-		return string(r.text), r.err
-	case <-ctx.Done():
-		fmt.Fprintln(a.Err)
-		return "", errors.Join(ctx.Err(), term.Restore(fd, state))
-	}
 }

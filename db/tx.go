@@ -31,10 +31,14 @@ func (d *DB) Tx(ctx context.Context, fn func(*Tx) error) error {
 		return &Error{Source: d.source, Kind: ErrReadOnly, Err: errors.New("it was opened for reading only")}
 	}
 	wait := 5 * time.Millisecond
+	began := time.Now()
 	for try := 1; ; try++ {
 		err := d.tryTx(ctx, fn)
 		if try == txTries || !errors.Is(err, ErrLocked) {
 			return err
+		}
+		if d.Engine == SQLite && time.Since(began) >= busyTimeout {
+			return err // it has waited for the lock by itself
 		}
 		select {
 		case <-ctx.Done():

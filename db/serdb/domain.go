@@ -36,8 +36,11 @@ func (s *Directory) AddDomain(ctx context.Context, d db.Domain) error {
 		if err != nil {
 			return err
 		}
-		if taken {
+		if taken && d.DID != d.Name {
 			return fmt.Errorf("did %s %w", d.DID, db.ErrExists)
+		}
+		if taken { // by an alias of a domain of this name, or by another domain's did
+			return fmt.Errorf("domain %s %w", d.Name, db.ErrExists)
 		}
 		flags := domainFlags | flagCanonical
 		if d.Disabled {
