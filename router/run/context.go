@@ -124,7 +124,7 @@ type Context struct {
 	Slots [8]any
 
 	// Out is what is being sent, while onsend_route runs.
-	Out Sent
+	Out Outgoing
 
 	// Line and File are the place in the configuration being executed, for
 	// error messages.
@@ -161,8 +161,8 @@ type Branch struct {
 	Conn uint64
 }
 
-// Sent is a request on its way out: where to, and its size in octets.
-type Sent struct {
+// Outgoing is a request on its way out: where to, and its size in octets.
+type Outgoing struct {
 	Dest transport.Dest
 	Size int
 }
