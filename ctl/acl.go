@@ -45,7 +45,10 @@ func (a *App) aclGrant(ctx context.Context, name string, groups []string) error 
 	if err != nil {
 		return explain(ctx, dir, err)
 	}
-	return a.say("put %s into %d of %d groups, the others had it already", addr, n, len(groups))
+	if n < len(groups) {
+		return a.say("put %s into %d of %d groups; it was in the others", addr, n, len(groups))
+	}
+	return a.say("put %s into %d of %d groups", addr, n, len(groups))
 }
 
 func (a *App) aclRevoke(ctx context.Context, name string, groups []string) error {
