@@ -293,6 +293,10 @@ const (
 // pv checks against a password and leaves a challenge in the attribute when
 // that fails and the flags ask for one.
 func (a *auth) pv(c *run.Context, realm, password string, flags int, k kind, method string) int {
+	if password == "" { // an undefined variable must let nobody in
+		logFailure(c, "a check of credentials needs a password", nil)
+		return codeError
+	}
 	code := a.authenticate(c, realm, k, method, func(cred *sip.Credentials, alg sip.Algorithm) (string, int) {
 		if flags&pvHA1 != 0 {
 			return password, codeOK
