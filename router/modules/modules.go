@@ -11,13 +11,18 @@ import (
 	"sipd/router/modules/common/db_postgres"
 	"sipd/router/modules/common/db_sqlite"
 	"sipd/router/modules/common/db_text"
+	"sipd/router/modules/common/sanity"
 	"sipd/router/modules/common/sl"
 	"sipd/router/modules/common/textopsx"
 	"sipd/router/modules/kamailio/auth"
+	"sipd/router/modules/kamailio/auth_db"
 	"sipd/router/modules/kamailio/kex"
 	"sipd/router/modules/kamailio/maxfwd"
 	"sipd/router/modules/kamailio/pv"
+	"sipd/router/modules/kamailio/registrar"
+	"sipd/router/modules/kamailio/rr"
 	"sipd/router/modules/kamailio/textops"
+	"sipd/router/modules/kamailio/usrloc"
 	"sipd/router/modules/kamailio/xlog"
 )
 
@@ -26,6 +31,7 @@ import (
 func List() []module.Available {
 	return []module.Available{
 		{Name: "auth", Flavour: module.Kamailio, New: auth.New},
+		{Name: "auth_db", Flavour: module.Kamailio, New: authdb.New},
 		{Name: "cfg_rpc", Flavour: module.Common, New: cfgrpc.New},
 		{Name: "corex", Flavour: module.Common, New: corex.New},
 		{Name: "ctl", Flavour: module.Common, New: ctl.New},
@@ -36,9 +42,13 @@ func List() []module.Available {
 		{Name: "kex", Flavour: module.Kamailio, New: kex.New},
 		{Name: "maxfwd", Flavour: module.Kamailio, New: maxfwd.New},
 		{Name: "pv", Flavour: module.Kamailio, New: pv.New},
+		{Name: "registrar", Flavour: module.Kamailio, New: registrar.New},
+		{Name: "rr", Flavour: module.Kamailio, New: rr.New},
+		{Name: "sanity", Flavour: module.Common, New: sanity.New},
 		{Name: "sl", Flavour: module.Common, New: sl.New},
 		{Name: "textops", Flavour: module.Kamailio, New: textops.New},
 		{Name: "textopsx", Flavour: module.Common, New: textopsx.New},
+		{Name: "usrloc", Flavour: module.Kamailio, New: usrloc.New},
 		{Name: "xlog", Flavour: module.Kamailio, New: xlog.New},
 	}
 }
