@@ -406,3 +406,6 @@ func (t *Table) State(c *Contact) State {
 	defer s.mu.Unlock()
 	return c.state
 }
+
+// Waits says whether the end of a change waits for the store.
+func (t *Table) Waits() bool { return t.all.opt.Store != nil && t.all.opt.Mode == WriteThrough }
