@@ -113,23 +113,24 @@ func sendRequest(c *run.Context, d transport.Dest) error {
 	var branch [len(Cookie) + 20]byte
 	key := string(AppendBranch(branch[:0], c.Msg))
 	b := AppendRequest((*p)[:0], c, &c.Main, d, key)
+	defer func() { putBuffer(p, b) }()
 	if o, ok := c.Env.Transport.Oversize(d, len(b)); ok {
 		// RFC 3261 §18.1.1: if the other transport is refused, by UDP after all.
-		b2 := AppendRequest(b[:0], c, &c.Main, o, key)
-		b = b2
-		if c.Env.Transport.Send(o, b) == nil {
-			putBuffer(p, b)
+		b = AppendRequest(b[:0], c, &c.Main, o, key)
+		if !OnSend(c, o, len(b)) || c.Env.Transport.Send(o, b) == nil {
 			return nil
 		}
 		b = AppendRequest(b[:0], c, &c.Main, d, key)
+	} else if !OnSend(c, d, len(b)) {
+		return nil
 	}
-	err := SendError(c.Env.Transport.Send(d, b))
-	putBuffer(p, b)
-	return err
+	return SendError(c.Env.Transport.Send(d, b))
 }
 
-// OnSend runs the script's onsend_route; false when it dropped the message.
-func OnSend(c *run.Context) bool {
+// OnSend runs the script's onsend_route for a message of size octets that is
+// about to go to d; false when the script dropped it. It is for requests of
+// others that go out for the first time, as with the elders.
+func OnSend(c *run.Context, d transport.Dest, size int) bool {
 	if c.Env.Block == nil {
 		return true
 	}
@@ -139,8 +140,10 @@ func OnSend(c *run.Context) bool {
 	}
 	route, name, rc, exited, dropped := c.Route, c.RouteName, c.RC, c.Exited, c.Dropped
 	c.Route, c.RouteName, c.Exited, c.Dropped = run.OnSendRoute, "", false, false
+	c.Out.Dest, c.Out.Size = d, size
 	block.Run(c)
 	keep := !c.Dropped
+	c.Out.Dest, c.Out.Size = transport.Dest{}, 0
 	c.Route, c.RouteName, c.RC, c.Exited, c.Dropped = route, name, rc, exited, dropped
 	return keep
 }

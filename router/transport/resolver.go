@@ -5,31 +5,102 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strings"
+	"time"
 
 	"sipd/router/cfg"
 	"sipd/router/sip"
 )
 
-// ResolverOptions are what a Resolver works with.
+// maxDests bounds the destinations of one look-up: a zone must not make us try
+// for ever.
+const maxDests = 16
+
+// ResolveError is why a host has no address.
+type ResolveError struct {
+	Host string
+	// Err is the cause: ErrNoRecords, or what went wrong when asking.
+	Err error
+}
+
+// Error names the host and the cause.
+func (e *ResolveError) Error() string { return fmt.Sprintf("resolve %q: %v", e.Host, e.Err) }
+
+// Unwrap is the cause.
+func (e *ResolveError) Unwrap() error { return e.Err }
+
+// Resolver finds hosts by RFC 3263 with a cache. It is safe for concurrent use.
+type Resolver struct {
+	opt   ResolverOptions
+	log   *slog.Logger
+	cfg   *cfg.Store
+	core  *cfg.Core
+	cache cache
+	files files
+}
+
+// ResolverOptions are where a Resolver asks. The zero value is the system's
+// settings.
 type ResolverOptions struct {
 	Log *slog.Logger
+	// Servers are name servers, address and port, used instead of those of
+	// ResolvConf.
+	Servers []string
+	// ResolvConf and Hosts are the files to read, /etc/resolv.conf and
+	// /etc/hosts unless given.
+	ResolvConf, Hosts string
+	// Timeout is how long one server may take for one question; 0 leaves it to
+	// core.dns_retr_time and resolv.conf.
+	Timeout time.Duration
 }
 
-// Resolver finds hosts.
-type Resolver struct {
-	opt  ResolverOptions
-	cfg  *cfg.Store
-	core *cfg.Core
+// NewResolver makes a resolver; NewManager gives it the runtime variables.
+func NewResolver(o ResolverOptions) *Resolver {
+	if o.ResolvConf == "" {
+		o.ResolvConf = "/etc/resolv.conf"
+	}
+	if o.Hosts == "" {
+		o.Hosts = "/etc/hosts"
+	}
+	r := &Resolver{opt: o, log: o.Log}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	r.core = new(cfg.Core)
+	return r
 }
-
-// NewResolver makes a resolver.
-func NewResolver(o ResolverOptions) *Resolver { return &Resolver{opt: o} }
 
 func (r *Resolver) bind(s *cfg.Store, c *cfg.Core) { r.cfg, r.core = s, c }
+
+func (r *Resolver) snapshot() *cfg.Snapshot {
+	if r.cfg == nil {
+		return nil
+	}
+	return r.cfg.Snapshot()
+}
 
 // parseLiteral reads an IPv4 address or an IPv6 address with or without
 // brackets, without an allocation.
 func parseLiteral(host string) (netip.Addr, bool) { return sip.ParseHostAddr(host) }
+
+func literalDest(a netip.Addr, port uint16, p Proto, sips bool) Dest {
+	if p == ProtoNone {
+		p = plainProto(sips)
+	}
+	if port == 0 {
+		port = p.DefaultPort()
+	}
+	return Dest{Proto: p, Addr: netip.AddrPortFrom(a, port)}
+}
+
+// plainProto is the protocol of a URI that names none, when nothing else tells
+// (RFC 3263 §4.1).
+func plainProto(sips bool) Proto {
+	if sips {
+		return TLS
+	}
+	return UDP
+}
 
 // ResolveOne is the first destination of Resolve; for an address it allocates
 // nothing.
@@ -44,23 +115,44 @@ func (m *Manager) ResolveOne(ctx context.Context, host string, port uint16, p Pr
 	return l[0], nil
 }
 
-// Resolve finds where a URI's host is.
+// Resolve finds where a URI's host is, in order of preference (RFC 3263): port
+// is 0 and p ProtoNone when the URI does not write them. Without a port SRV
+// records are asked, of p or of each protocol served, the preferred first; then
+// addresses. NAPTR comes before that where core.dns_try_naptr is set. Addresses
+// of a family that no socket has are not asked. At least one destination, or a
+// *ResolveError.
 func (m *Manager) Resolve(ctx context.Context, host string, port uint16, p Proto, sips bool) ([]Dest, error) {
 	if a, ok := parseLiteral(host); ok {
 		return []Dest{literalDest(a, port, p, sips)}, nil
 	}
-	return nil, fmt.Errorf("%q does not resolve", host)
+	ctx, cancel := context.WithTimeout(ctx, resolveLimit)
+	defer cancel()
+	q := query{r: m.opt.Resolver, snap: m.cfg.Snapshot(), name: strings.TrimSuffix(host, ".")}
+	q.served, q.v4, q.v6 = m.served()
+	ds, err := q.resolve(ctx, port, p, sips)
+	if err == nil && len(ds) == 0 {
+		err = ErrNoRecords
+	}
+	if err != nil {
+		return nil, &ResolveError{host, err}
+	}
+	return ds, nil
 }
 
-func literalDest(a netip.Addr, port uint16, p Proto, sips bool) Dest {
-	if p == ProtoNone {
-		p = UDP
-		if sips {
-			p = TLS
-		}
+// served tells the protocols and address families that there are sockets of;
+// both families when there are no sockets at all.
+func (m *Manager) served() (protos []Proto, v4, v6 bool) {
+	l := m.list.Load()
+	if l.defUDP != [2]*Socket{} {
+		protos = append(protos, UDP)
 	}
-	if port == 0 {
-		port = p.DefaultPort()
+	if l.defTCP != [2]*Socket{} {
+		protos = append(protos, TCP)
 	}
-	return Dest{Proto: p, Addr: netip.AddrPortFrom(a, port)}
+	v4 = l.defUDP[0] != nil || l.defTCP[0] != nil
+	v6 = l.defUDP[1] != nil || l.defTCP[1] != nil
+	if !v4 && !v6 {
+		v4, v6 = true, true
+	}
+	return protos, v4, v6
 }
