@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"syscall"
 
-	"github.com/coreos/go-systemd/v22/daemon"
+	systemd "github.com/coreos/go-systemd/v22/daemon"
 )
 
 // settle moves the process to where it is to live: root folder, working folder,
@@ -143,12 +143,12 @@ func (r *Router) removePID() {
 func (r *Router) ready() {
 	r.log.LogAttrs(context.Background(), slog.LevelInfo, "serving", slog.String("version", buildVersion),
 		slog.String("config", r.opt.Config), slog.Int("sockets", len(r.transport.Sockets())))
-	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
+	if _, err := systemd.SdNotify(false, systemd.SdNotifyReady); err != nil {
 		r.log.LogAttrs(context.Background(), slog.LevelWarn, "the service manager was not told", slog.Any("err", err))
 	}
 }
 
 func (r *Router) stopping() {
 	r.log.LogAttrs(context.Background(), slog.LevelInfo, "stopped serving")
-	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping) // nobody waits for it
+	_, _ = systemd.SdNotify(false, systemd.SdNotifyStopping) // nobody waits for it
 }

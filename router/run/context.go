@@ -354,3 +354,6 @@ func (c *Context) Src() netip.AddrPort { return c.Recv.Src }
 // Logger is the daemon's logger; use LogAttrs with constant messages and the
 // keys of the style guide.
 func (c *Context) Logger() *slog.Logger { return c.Env.Log }
+
+// Sent is Outgoing.
+type Sent = Outgoing
