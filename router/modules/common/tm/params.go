@@ -1,0 +1,78 @@
+package tm
+
+import (
+	"errors"
+
+	"sipd/router/cfg"
+	"sipd/router/module"
+)
+
+// ignored are parameters of the elders that have no effect here: what they
+// switch is always done, or has no counterpart. A value that asks for something
+// else than what is done is refused.
+type ignored struct {
+	noisyCtimer, reparseInvite, reparseFailover cfg.Int
+	unixTimeout, passProvisional, localAck      cfg.Int
+	blst503, blstDef, blstMin, blstMax          cfg.Int
+	blstAdd, blstLookup                         cfg.Int
+	acExtra                                     cfg.Str
+	failureExec, callidCSeq, headersMode        int
+	frAVP, frInvAVP, onSL                       string
+}
+
+func (o *ignored) params() []module.Param {
+	flag := func(v *cfg.Int, def int, help string) *cfg.Int {
+		if v.Help == "" {
+			v.Default, v.Max, v.Help = def, 1, help
+		}
+		return v
+	}
+	num := func(v *cfg.Int, def int, help string) *cfg.Int {
+		if v.Help == "" {
+			v.Default, v.Help = def, help
+		}
+		return v
+	}
+	if o.acExtra.Help == "" {
+		o.acExtra.Help = "prefix of headers also copied to CANCEL and ACK; only the empty one is known"
+		o.acExtra.Check = func(v string) (string, error) {
+			if v != "" {
+				return "", errors.New("ac_extra_hdrs is not known; CANCEL and ACK carry what RFC 3261 §9.1 and §17.1.1.3 name")
+			}
+			return v, nil
+		}
+	}
+	return []module.Param{
+		{Name: "noisy_ctimer", Help: "always done: an expired INVITE is answered", Value: flag(&o.noisyCtimer, 1, "always done: an expired INVITE is answered")},
+		{Name: "reparse_invite", Help: "always done: CANCEL and ACK are made from the INVITE as sent", Value: flag(&o.reparseInvite, 1, "always done: CANCEL and ACK are made from the INVITE as sent")},
+		{Name: "reparse_on_dns_failover", Help: "has no effect", Value: flag(&o.reparseFailover, 1, "has no effect")},
+		{Name: "unix_tx_timeout", Help: "has no effect", Value: num(&o.unixTimeout, 500, "has no effect")},
+		{Name: "pass_provisional_replies", Help: "has no effect", Value: flag(&o.passProvisional, 0, "has no effect")},
+		{Name: "local_ack_mode", Help: "where the ACK to a 2xx of an own INVITE goes; only 0, as RFC 3261", Value: num(&o.localAck, 0, "where the ACK to a 2xx of an own INVITE goes; only 0, as RFC 3261")},
+		{Name: "blst_503", Help: "has no effect: there is no block list", Value: flag(&o.blst503, 0, "has no effect: there is no block list")},
+		{Name: "blst_503_def_timeout", Help: "has no effect", Value: num(&o.blstDef, 0, "has no effect")},
+		{Name: "blst_503_min_timeout", Help: "has no effect", Value: num(&o.blstMin, 0, "has no effect")},
+		{Name: "blst_503_max_timeout", Help: "has no effect", Value: num(&o.blstMax, 3600, "has no effect")},
+		{Name: "blst_methods_add", Help: "has no effect", Value: num(&o.blstAdd, 1, "has no effect")},
+		{Name: "blst_methods_lookup", Help: "has no effect", Value: num(&o.blstLookup, -9, "has no effect")},
+		{Name: "ac_extra_hdrs", Help: o.acExtra.Help, Value: &o.acExtra},
+		{Name: "failure_exec_mode", Help: "has no effect: the failure route of a failed relay is not run", Value: &o.failureExec, Max: 1},
+		{Name: "callid_cseq_matching", Help: "has no effect: Call-ID and CSeq are always where a look-up starts", Value: &o.callidCSeq, Max: 1},
+		{Name: "headers_mode", Help: "has no effect: the lines of a reply stay as they came", Value: &o.headersMode, Max: 1},
+		{Name: "fr_timer_avp", Help: "refused: use t_set_fr()", Value: &o.frAVP},
+		{Name: "fr_inv_timer_avp", Help: "refused: use t_set_fr()", Value: &o.frInvAVP},
+		{Name: "on_sl_reply", Help: "refused: use onreply_route without a name", Value: &o.onSL},
+	}
+}
+
+// check refuses what would silently change the meaning of a configuration.
+func (o *ignored) check() error {
+	var errs []error
+	if o.frAVP != "" || o.frInvAVP != "" {
+		errs = append(errs, errors.New("fr_timer_avp and fr_inv_timer_avp are not known; call t_set_fr(inv, noninv), in milliseconds, before t_relay()"))
+	}
+	if o.onSL != "" {
+		errs = append(errs, errors.New("on_sl_reply is not known; test the reply in the onreply_route without a name"))
+	}
+	return errors.Join(errs...)
+}
