@@ -14,6 +14,7 @@ import (
 	"sipd/router/modules/common/sanity"
 	"sipd/router/modules/common/sl"
 	"sipd/router/modules/common/textopsx"
+	"sipd/router/modules/common/tm"
 	"sipd/router/modules/kamailio/auth"
 	"sipd/router/modules/kamailio/auth_db"
 	"sipd/router/modules/kamailio/kex"
@@ -21,7 +22,9 @@ import (
 	"sipd/router/modules/kamailio/pv"
 	"sipd/router/modules/kamailio/registrar"
 	"sipd/router/modules/kamailio/rr"
+	"sipd/router/modules/kamailio/siputils"
 	"sipd/router/modules/kamailio/textops"
+	"sipd/router/modules/kamailio/tmx"
 	"sipd/router/modules/kamailio/usrloc"
 	"sipd/router/modules/kamailio/xlog"
 )
@@ -45,9 +48,12 @@ func List() []module.Available {
 		{Name: "registrar", Flavour: module.Kamailio, New: registrar.New},
 		{Name: "rr", Flavour: module.Kamailio, New: rr.New},
 		{Name: "sanity", Flavour: module.Common, New: sanity.New},
+		{Name: "siputils", Flavour: module.Kamailio, New: siputils.New},
 		{Name: "sl", Flavour: module.Common, New: sl.New},
 		{Name: "textops", Flavour: module.Kamailio, New: textops.New},
 		{Name: "textopsx", Flavour: module.Common, New: textopsx.New},
+		{Name: "tm", Flavour: module.Common, New: tm.New},
+		{Name: "tmx", Flavour: module.Kamailio, New: tmx.New},
 		{Name: "usrloc", Flavour: module.Kamailio, New: usrloc.New},
 		{Name: "xlog", Flavour: module.Kamailio, New: xlog.New},
 	}
