@@ -243,7 +243,7 @@ func TestRequestTo(t *testing.T) {
 
 func TestTooBig(t *testing.T) {
 	r := newRig(t)
-	c := r.context(t, strings.Replace(invite, "Content-Length: 0\n\n", "X: "+strings.Repeat("x", 65100)+"\nContent-Length: 0\n\n", 1))
+	c := r.context(t, strings.Replace(invite, "Content-Length: 0\n\n", "X: "+strings.Repeat("x", 65200)+"\nContent-Length: 0\n\n", 1))
 	if rc := Request(c); rc != -1 || c.Err != CodeTooBig {
 		t.Errorf("Request = %d with %d %s, want 513", rc, c.Err, c.ErrText)
 	}
