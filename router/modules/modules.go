@@ -44,6 +44,7 @@ func List() []module.Available {
 		{Name: "db_text", Flavour: module.Common, New: dbtext.New},
 		{Name: "kex", Flavour: module.Kamailio, New: kex.New},
 		{Name: "maxfwd", Flavour: module.Kamailio, New: maxfwd.New},
+		{Name: "mysql", Flavour: module.Common, New: dbmysql.NewMySQL},
 		{Name: "pv", Flavour: module.Kamailio, New: pv.New},
 		{Name: "registrar", Flavour: module.Kamailio, New: registrar.New},
 		{Name: "rr", Flavour: module.Kamailio, New: rr.New},
