@@ -198,8 +198,13 @@ func TestGRUU(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	for _, p := range [][]any{
-		{"registrar", "flow_timer", 5}, {"registrar", "aor_avp", "$avp(x)"}, {"registrar", "lookup_filter_mode", 2},
-		{"registrar", "received_avp", "$ru"}, {"usrloc", "db_mode", 3}, {"usrloc", "ka_mode", 1}, {"usrloc", "db_mode", 1},
+		{"registrar", "flow_timer", 5},
+		{"registrar", "aor_avp", "$avp(x)"},
+		{"registrar", "lookup_filter_mode", 2},
+		{"registrar", "received_avp", "$ru"},
+		{"usrloc", "db_mode", 3},
+		{"usrloc", "ka_mode", 1},
+		{"usrloc", "db_mode", 1},
 	} {
 		r := newRig(t, p...)
 		if err := r.TryStart(); err == nil {
