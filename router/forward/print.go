@@ -2,6 +2,7 @@ package forward
 
 import (
 	"strconv"
+	"sync"
 	"unsafe"
 
 	"sipd/router/run"
@@ -22,21 +23,32 @@ func AppendRequest(dst []byte, c *run.Context, b *run.Branch, d transport.Dest, 
 		b = &c.Main
 	}
 	scratch := appendVia(c.TakeScratch(), c, d, branch)
-	opt := sip.PrintOptions{
+	opt, _ := options.Get().(*sip.PrintOptions)
+	*opt = sip.PrintOptions{
 		RequestURI: b.URI,
 		TopVia:     noCopy(scratch),
 		Source:     c.Recv.Src,
 		ForceRPort: c.ForceRport,
 		NeedLength: d.Proto.Reliable(),
+		Out:        d.Sock,
 	}
 	if b.Path != "" {
 		opt.Route = "Route: " + b.Path + "\r\n"
 	}
 	var room [6]*sip.Edits
 	lists := append(append(room[:0], &c.Msg.Edits), extra...)
-	dst = c.Msg.AppendTo(dst, &opt, lists...)
+	dst = c.Msg.AppendTo(dst, opt, lists...)
+	putOptions(opt)
 	c.GiveScratch(scratch)
 	return dst
+}
+
+// options are kept for the next message, because AppendTo makes them escape.
+var options = sync.Pool{New: func() any { return new(sip.PrintOptions) }}
+
+func putOptions(o *sip.PrintOptions) {
+	*o = sip.PrintOptions{} // it must hold no message
+	options.Put(o)
 }
 
 // noCopy is b as a string that lives as long as b is not changed.
