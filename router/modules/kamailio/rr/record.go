@@ -262,10 +262,15 @@ func (r *recorded) AppendLate(dst []byte, out any) []byte {
 		}
 		return r.given(dst, r.host, proto, false)
 	}
-	if r.m.doubleRR == 2 || r.m.doubleRR == 1 && send != recv {
+	if r.m.doubleRR == 2 || r.m.doubleRR == 1 && !same(send, recv) {
 		return r.own(r.own(dst, send, true), recv, true)
 	}
 	return r.own(dst, recv, false)
+}
+
+// same says whether two sockets are one to the outside.
+func same(a, b *transport.Socket) bool {
+	return a == b || a.Proto == b.Proto && a.Addr == b.Addr
 }
 
 func (r *recorded) start(dst []byte) []byte {
