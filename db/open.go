@@ -202,9 +202,9 @@ func (d *DB) openSQLite(l *location, o options) error {
 	}
 	w.SetMaxOpenConns(1)
 	d.w = w
-	if o.create {
+	if o.create || o.journal != "WAL" {
 		// The first writing connection sets the journal mode, which the
-		// read-only pool then finds.
+		// read-only pool then finds; leaving WAL needs the file for itself.
 		ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
 		defer cancel()
 		if err := w.PingContext(ctx); err != nil {
