@@ -18,12 +18,20 @@ type driver struct {
 	ping, retries, sslMode          int
 	reconnect, delayed, found       bool
 	timezone, unsigned              bool
+	name                            string
 }
 
 // New makes the module; it is what the list of modules names.
 func New() module.Module {
-	d := &driver{timeout: 2, connect: 2, ping: 300, retries: 1, reconnect: true}
+	d := &driver{name: "db_mysql", timeout: 2, connect: 2, ping: 300, retries: 1, reconnect: true}
 	d.Options = d.options
+	return d
+}
+
+// NewMySQL makes the module under the name that SER before 2.0 had for it.
+func NewMySQL() module.Module {
+	d := New().(*driver)
+	d.name = "mysql"
 	return d
 }
 
@@ -31,7 +39,7 @@ func New() module.Module {
 // what only the C library of the elders needs.
 func (d *driver) Exports() *module.Exports {
 	return &module.Exports{
-		Name: "db_mysql",
+		Name: d.name,
 		Help: "opens MySQL and MariaDB databases (mysql://USER:PASSWORD@HOST/NAME) for other modules",
 		Params: []module.Param{
 			{Name: "timeout_interval", Help: "seconds after which a query is given up", Value: &d.timeout, Min: 1, Max: 3600},
