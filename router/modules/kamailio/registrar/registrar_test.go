@@ -196,6 +196,23 @@ func TestGRUU(t *testing.T) {
 	}
 }
 
+func TestExpired(t *testing.T) {
+	loc := usrloc.New()
+	r := moduletest.New(t, loc, New())
+	r.Message(register("old", "e1", "Contact: <sip:x@h>"))
+	r.Call("save", "location")
+	got := ""
+	r.Block(run.EventRoute, "usrloc:contact-expired", func(c *run.Context) int {
+		r.Ctx = c
+		got += r.Var("$ulc(exp=>aor)").Text() + " " + r.Var("$ulc(exp=>addr)").Text()
+		return 1
+	})
+	tables := loc.(locations).Locations()
+	if err := tables.Lookup("location").Sweep(t.Context(), 1<<32); err != nil || got != "old sip:x@h" {
+		t.Errorf("event route saw %q, %v", got, err)
+	}
+}
+
 func TestRefused(t *testing.T) {
 	for _, p := range [][]any{
 		{"registrar", "flow_timer", 5},
