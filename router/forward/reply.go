@@ -19,8 +19,10 @@ func Reply(c *run.Context) error {
 		return err
 	}
 	p, _ := buffers.Get().(*[]byte)
-	opt := sip.PrintOptions{RemoveTopVia: true, NeedLength: d.Proto.Reliable()}
-	b := c.Msg.AppendTo((*p)[:0], &opt, &c.Msg.Edits)
+	opt, _ := options.Get().(*sip.PrintOptions)
+	opt.RemoveTopVia, opt.NeedLength = true, d.Proto.Reliable()
+	b := c.Msg.AppendTo((*p)[:0], opt, &c.Msg.Edits)
+	putOptions(opt)
 	err = SendError(c.Env.Transport.Send(d, b))
 	putBuffer(p, b)
 	return err

@@ -17,6 +17,22 @@
 // further workers help while datagrams pile up in the kernel. With all workers
 // blocked the kernel's buffer is the queue, as with the elders.
 //
+// Measured as CPU time for a datagram of 400 octets there and back, a bare echo,
+// medians on two cores that had other work as well:
+//
+//	window                                        64    16     1
+//	8 goroutines in ReadFromUDPAddrPort          7.5   8.3    18 us
+//	1 goroutine in ReadFromUDPAddrPort           5.7   6.4    18 us
+//	8 workers of this package                    5.1   5.5    11 us
+//
+// Goroutines that read one socket wake each other for each datagram, through
+// the lock that package net holds around a read. SO_REUSEPORT was not taken: the
+// kernel binds a flow to one socket, so a script that blocks stalls the flows
+// of its socket, and another program of the same user could listen on the port
+// beside us without an error. Threads that block in recvfrom cost twice as much
+// as the poller; recvmmsg and sendmmsg gain a tenth at window 64, lose at small
+// ones, and hold replies back until a batch is done.
+//
 // # Streams
 //
 // Each connection has a goroutine that reads; whole messages go to the handler

@@ -72,13 +72,6 @@ func NewResolver(o ResolverOptions) *Resolver {
 
 func (r *Resolver) bind(s *cfg.Store, c *cfg.Core) { r.cfg, r.core = s, c }
 
-func (r *Resolver) snapshot() *cfg.Snapshot {
-	if r.cfg == nil {
-		return nil
-	}
-	return r.cfg.Snapshot()
-}
-
 // parseLiteral reads an IPv4 address or an IPv6 address with or without
 // brackets, without an allocation.
 func parseLiteral(host string) (netip.Addr, bool) { return sip.ParseHostAddr(host) }

@@ -29,7 +29,7 @@ func (c *conn) read() {
 	r.frame.Max = c.t.m.opt.TCP.MaxMessage
 	err := r.run()
 	m := c.t.m
-	if err != nil && !errors.Is(err, io.EOF) && m.log.Enabled(context.Background(), slog.LevelDebug) {
+	if !errors.Is(err, io.EOF) && m.log.Enabled(context.Background(), slog.LevelDebug) {
 		m.log.LogAttrs(context.Background(), slog.LevelDebug, "connection closed", slog.Any("src", c.peer), slog.Any("err", err))
 	}
 	c.close(err)

@@ -260,3 +260,81 @@ func BenchmarkUDPEcho(b *testing.B) {
 		})
 	}
 }
+
+// Receiving, handling and answering a datagram allocates nothing.
+func TestUDPAllocs(t *testing.T) {
+	for _, addr := range []string{"127.0.0.1:0", "[::1]:0"} {
+		t.Run(addr, func(t *testing.T) {
+			var m *Manager
+			m = NewManager(Options{Handler: func(b []byte, r Received) {
+				_ = m.Send(Dest{Proto: UDP, Addr: r.Src, Sock: r.Sock}, b)
+			}})
+			s := listen(t, m, UDP, addr)
+			serve(t, m)
+			c := udpClient(t, s)
+			msg, in := []byte("hello"), make([]byte, 100)
+			turn := func() {
+				if _, err := c.Write(msg); err != nil {
+					t.Error(err)
+				}
+				if _, err := c.Read(in); err != nil {
+					t.Error(err)
+				}
+			}
+			for range 100 {
+				turn()
+			}
+			if n := testing.AllocsPerRun(500, turn); n != 0 {
+				t.Errorf("a datagram costs %v allocations, want none", n)
+			}
+		})
+	}
+}
+
+// What piles up behind a leader that is busy is helped with.
+func TestUDPBacklog(t *testing.T) {
+	m := NewManager(Options{})
+	defer m.Close()
+	s := listen(t, m, UDP, "127.0.0.1:0")
+	c := udpClient(t, s)
+	if backlogged(s.udp) {
+		t.Error("an idle socket has a backlog")
+	}
+	big := make([]byte, 32<<10)
+	for range 1000 {
+		if _, err := c.Write(big); err != nil {
+			t.Fatal(err)
+		}
+		if backlogged(s.udp) {
+			return
+		}
+	}
+	t.Error("1000 datagrams of 32 KiB make no backlog")
+}
+
+// Handlers that block one after another: all workers take part.
+func TestUDPParallel(t *testing.T) {
+	const workers = 4
+	in := make(chan struct{}, workers)
+	out := make(chan struct{})
+	m := NewManager(Options{UDPWorkers: workers, Handler: func([]byte, Received) {
+		in <- struct{}{}
+		<-out
+	}})
+	s := listen(t, m, UDP, "127.0.0.1:0")
+	serve(t, m)
+	c := udpClient(t, s)
+	for range workers {
+		if _, err := c.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range workers {
+		select {
+		case <-in:
+		case <-time.After(patience):
+			t.Fatalf("%d handlers run at once, want %d", i, workers)
+		}
+	}
+	close(out)
+}
