@@ -12,9 +12,10 @@ import (
 )
 
 // Stmt is a prepared statement for the daemon: safe for concurrent use,
-// prepared at its first use, limited by the deadline of its context or by
-// [Timeout], and refused at once with ErrUnavailable for a moment after the
-// database was lost, so that a dead server does not hold every receiver.
+// prepared at its first use, limited by the deadline of its context or, on
+// servers, by [Timeout], and refused at once with ErrUnavailable for a moment
+// after the database was lost, so that a dead server does not hold every
+// receiver.
 type Stmt struct {
 	db    *DB
 	pool  *sqlx.DB
@@ -88,7 +89,9 @@ func (s *Stmt) run(ctx context.Context, do func(context.Context, *sql.Stmt) erro
 	if err := s.db.breaker.check(); err != nil {
 		return s.db.Wrap(err)
 	}
-	if _, ok := ctx.Deadline(); !ok {
+	// SQLite waits for locks no longer than busyTimeout and for nobody else, and
+	// its driver pays a goroutine for each deadline: more than a look-up costs.
+	if _, ok := ctx.Deadline(); !ok && s.db.Engine != SQLite {
 		c, cancel := context.WithTimeout(ctx, s.db.timeout)
 		defer cancel()
 		ctx = c
