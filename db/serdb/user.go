@@ -112,6 +112,10 @@ func (w *writer) addUser(ctx context.Context, u db.NewUser) error {
 	return err
 }
 
+// byName compares the realm beside an auth_username, in a way that no index on
+// realm serves: all users of a domain share it, and SQLite would walk them.
+const byName = "COALESCE(realm, '') = ?"
+
 // claim tells whether uid and the digest user are free, and clears rows of
 // them that are marked as deleted: left there, a server would still use them.
 func (w *writer) claim(ctx context.Context, a db.Address, uid, realm string) error {
@@ -122,7 +126,7 @@ func (w *writer) claim(ctx context.Context, a db.Address, uid, realm string) err
 	if taken {
 		return fmt.Errorf("user with uid %s %w", uid, db.ErrExists)
 	}
-	taken, err = w.tx.Has(ctx, "SELECT 1 FROM credentials WHERE auth_username = ? AND realm = ? AND "+alive(""), a.User, realm)
+	taken, err = w.tx.Has(ctx, "SELECT 1 FROM credentials WHERE auth_username = ? AND "+byName+" AND "+alive(""), a.User, realm)
 	if err != nil {
 		return err
 	}
@@ -134,7 +138,7 @@ func (w *writer) claim(ctx context.Context, a db.Address, uid, realm string) err
 		args  []any
 	}{
 		{"user_attrs WHERE uid = ?", []any{uid}},
-		{"credentials WHERE (uid = ? OR auth_username = ? AND realm = ?)", []any{uid, a.User, realm}},
+		{"credentials WHERE (uid = ? OR auth_username = ? AND " + byName + ")", []any{uid, a.User, realm}},
 		{"uri WHERE uid = ?", []any{uid}},
 	} {
 		if _, err := w.tx.Exec(ctx, "DELETE FROM "+c.where+" AND NOT "+alive(""), c.args...); err != nil {
