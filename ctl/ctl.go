@@ -20,6 +20,7 @@ import (
 	"sipd/ctl/shell"
 	"sipd/db"
 	"sipd/db/directory"
+	"sipd/schema"
 )
 
 // Exit codes of [Run].
@@ -156,18 +157,32 @@ func (a *App) open(ctx context.Context, opts ...db.Option) (*db.DB, error) {
 	return d, nil
 }
 
-// directory opens the database and finds its flavour.
+// directory opens the database for a change and finds its flavour. Tables of
+// another version than the ones that are written here are refused.
 func (a *App) directory(ctx context.Context, opts ...db.Option) (db.Directory, error) {
 	d, err := a.open(ctx, opts...)
 	if err != nil {
 		return nil, err
 	}
-	return directory.Open(ctx, d, a.set.flavour)
+	dir, err := directory.Open(ctx, d, a.set.flavour)
+	if err != nil || dir.Flavour() != db.Kamailio { // SER's tables have no numbers that count
+		return dir, err
+	}
+	for _, table := range []string{"subscriber", "domain"} {
+		if err := schema.CheckVersion(ctx, d, table, schema.Of(db.Kamailio).Table(table).Version); err != nil {
+			return nil, err
+		}
+	}
+	return dir, nil
 }
 
 // reading opens the directory for a command that only reads.
 func (a *App) reading(ctx context.Context) (db.Directory, error) {
-	return a.directory(ctx, db.ReadOnly())
+	d, err := a.open(ctx, db.ReadOnly())
+	if err != nil {
+		return nil, err
+	}
+	return directory.Open(ctx, d, a.set.flavour)
 }
 
 // say tells a person what was done; with -o json and the like, and with

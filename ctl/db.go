@@ -147,7 +147,7 @@ func (a *App) check(ctx context.Context, groups []string) error {
 	case !r.Current:
 		return fmt.Errorf("database %s is of %s, older than %s; its own upgrade scripts come first", d.Source(), r, schema.Of(f).Release)
 	case len(diffs) > 0:
-		return fmt.Errorf("database %s lacks %d things; they are listed above", d.Source(), len(diffs))
+		return fmt.Errorf("database %s differs from %s in the places listed above; to carry its users into a new one: sipctl user export --secrets, sipctl user import", d.Source(), schema.Of(f).Release)
 	}
 	return nil
 }

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"flag"
 	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"sipd/db"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected outputs in testdata/script")
@@ -23,6 +27,7 @@ func TestScripts(t *testing.T) {
 				Dir:           "testdata/script",
 				UpdateScripts: *update,
 				Condition:     func(cond string) (bool, error) { return cond == flavour, nil },
+				Cmds:          map[string]func(*testscript.TestScript, bool, []string){"sql": sql},
 				Setup: func(env *testscript.Env) error {
 					env.Setenv("FLAVOUR", flavour)
 					env.Setenv("OTHER", map[string]string{"ser": "kamailio", "kamailio": "ser"}[flavour])
@@ -33,4 +38,12 @@ func TestScripts(t *testing.T) {
 			})
 		})
 	}
+}
+
+// sql runs a statement on a SQLite file, behind the back of sipctl: sql FILE STATEMENT.
+func sql(ts *testscript.TestScript, _ bool, args []string) {
+	d, err := db.Open(context.Background(), "sqlite:"+ts.MkAbs(args[0]))
+	ts.Check(err)
+	_, err = d.Writer().Exec(args[1])
+	ts.Check(errors.Join(err, d.Close()))
 }
