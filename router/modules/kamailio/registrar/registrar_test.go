@@ -84,14 +84,15 @@ func TestSave(t *testing.T) {
 		{"instance", "o3", "p3", []string{`Contact: <sip:i@h>;+sip.instance="<urn:x>";reg-id=1`}, 1, 200, []string{`Contact: <sip:i@h>;expires=3600;+sip.instance="<urn:x>";reg-id=1`}},
 		{"instance moves", "o3", "p4", []string{`Contact: <sip:j@h>;+sip.instance="<urn:x>";reg-id=1`}, 2, 200, []string{`Contact: <sip:j@h>;expires=3600;+sip.instance="<urn:x>";reg-id=1`}},
 		{"received", "o4", "p4", []string{`Contact: <sip:a2@h>;received="sip:9.9.9.9"`}, 1, 200, []string{`Contact: <sip:a2@h>;expires=3600;received="sip:9.9.9.9"`}},
+		{"quoted", "o6", "p6", []string{`Contact: <sip:a2@h>;expires="200"`}, 1, 200, []string{"Contact: <sip:a2@h>;expires=200"}},
 		{"outbound", "o5", "p4", []string{"Require: outbound", "Contact: <sip:a2@h>"}, -1, 420, []string{"Unsupported: outbound", "P-Registrar-Error: No support for Outbound on server"}},
 		{"long", "o5", "p4", []string{"Contact: <sip:" + strings.Repeat("x", 600) + "@h>"}, -1, 400, []string{"P-Registrar-Error: Contact/received too long"}},
 	})
 	runSteps(t, r, "0x04", []step{
 		{"single", "o2", "p9", []string{"Contact: <sip:y@h>"}, 1, 200, []string{"Contact: <sip:y@h>;expires=3600"}},
 	})
-	if e, _ := r.Stat.Lookup("usrloc", "location_users"); e.Source.Value() != 5 {
-		t.Errorf("%d users, want 5", e.Source.Value())
+	if e, _ := r.Stat.Lookup("usrloc", "location_users"); e.Source.Value() != 6 {
+		t.Errorf("%d users, want 6", e.Source.Value())
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"time"
 
@@ -443,7 +444,8 @@ func (r *registrar) expires(c *run.Context, k *sip.Contact, flags int) (int, cod
 	if v := r.setting(c, "expires"); v.IsInt() && v.Int() >= 0 {
 		n, asked = v.Int(), true
 	} else if k.HasExpires {
-		n, asked, given = k.Expires, true, number32(k)
+		n, given = seconds(k)
+		asked = true
 	}
 	if !asked {
 		n, given = c.Msg.Expires()
@@ -470,14 +472,15 @@ func (r *registrar) expires(c *run.Context, k *sip.Contact, flags int) (int, cod
 	return max(n, 1), codeOK
 }
 
-// number32 says whether the parameter expires is a number: package sip reads
-// what is none as 3600, Kamailio as default_expires.
-func number32(k *sip.Contact) bool {
+// seconds is the parameter expires. Package sip reads what is no number as
+// 3600, Kamailio as default_expires, and quotes do not count.
+func seconds(k *sip.Contact) (int, bool) {
 	if k.Expires != 3600 {
-		return true
+		return k.Expires, true
 	}
 	v, _ := k.Param("expires")
-	return strings.Trim(v, "0123456789") == ""
+	n, err := strconv.ParseUint(v, 10, 32)
+	return int(n), err == nil
 }
 
 // readPath joins the Path headers and reads received of the first.

@@ -95,7 +95,7 @@ func (s *sqlStore) values(op *usrloc.Op) []any {
 	c := op.Contact
 	user, domain := s.owner(c.AOR())
 	return []any{
-		c.RUID(), user, domain, c.URI(), null(c.Received()), null(c.Path()), s.time(c.Expires()), float64(c.Q()) / 1000,
+		c.RUID(), user, domain, c.URI(), null(c.Received()), null(c.Path()), s.time(c.Expires()), preference(c.Q()),
 		c.CallID(), int32(c.CSeq()), s.time(c.Modified()), int32(c.Flags()), int32(c.CFlags()), c.UserAgent(),
 		null(op.Socket), int32(c.Methods()), null(c.Instance()), c.RegID(), c.ServerID(), int32(c.Conn()), 0, 0,
 	}
@@ -197,10 +197,8 @@ func (s *sqlStore) row(scan func(...any) error) (string, *usrloc.Info, error) {
 	if methods.Valid {
 		i.Methods = uint32(methods.Int64)
 	}
-	if q.Valid && q.Float64 >= 0 { // -0.001, or the -0 that two decimals make of it, is none
-		if i.Q = int(q.Float64*1000 + 0.5); q.Float64 == 0 && negative(q.Float64) {
-			i.Q = usrloc.QUnset
-		}
+	if q.Valid && q.Float64 >= 0 {
+		i.Q = min(int(q.Float64*1000+0.5), 1000)
 	}
 	aor := user.String
 	if s.m.useDomain && aor != "" {
@@ -212,7 +210,13 @@ func (s *sqlStore) row(scan func(...any) error) (string, *usrloc.Info, error) {
 	return aor, i, nil
 }
 
-func negative(f float64) bool { return 1/f < 0 }
+// preference is q as Kamailio writes it: -1 for none.
+func preference(q int) float64 {
+	if q == usrloc.QUnset {
+		return -1
+	}
+	return float64(q) / 1000
+}
 
 // counting is what the RPC methods ul.db_… count.
 type counting int
