@@ -231,3 +231,7 @@ func replyTo(m *sip.Message, code int, extra string) string {
 	}
 	return strings.ReplaceAll(string(m.AppendReply(nil, &rep)), "\r\n", "\n")
 }
+
+func (r *rig) recv() transport.Received {
+	return transport.Received{Proto: transport.UDP, Src: netip.MustParseAddrPort("192.0.2.1:5060"), Dst: local.Addr, Sock: local}
+}

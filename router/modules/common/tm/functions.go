@@ -166,7 +166,7 @@ func (m *mod) settersOf() []module.Function {
 
 // arm is one of t_on_…: its argument names a route block.
 func (m *mod) arm(name, help string, kind run.Kind, set func(*run.Context, run.Block, string)) module.Function {
-	arg := []module.Arg{{Name: "route", Type: module.ArgStr}}
+	arg := []module.Arg{{Name: "route", Type: module.ArgRoute, Route: kind}}
 	return module.Function{Name: name, Help: help, Args: arg, In: inTx, New: func(a module.Args) (run.Func, error) {
 		return func(c *run.Context) int {
 			n := a.Str(c, 0)

@@ -2,6 +2,7 @@ package tmx
 
 import (
 	"fmt"
+	"strings"
 
 	"sipd/router/pv"
 	"sipd/router/run"
@@ -125,11 +126,15 @@ func newField(n *pv.Name) (pv.Var, error) {
 // on compiles a variable that is read on another message of the transaction.
 func (x *tmx) on(which func(*run.Context) *sip.Message) func(*pv.Name) (pv.Var, error) {
 	return func(n *pv.Name) (pv.Var, error) {
-		v, used, err := n.Reg.ParseVar(n.Inner, pv.Kamailio)
+		inner := n.Inner
+		if !strings.HasPrefix(inner, "$") { // $T_req(si) for $T_req($si)
+			inner = "$" + inner
+		}
+		v, used, err := n.Reg.ParseVar(inner, pv.Kamailio)
 		if err != nil {
 			return pv.Var{}, err
 		}
-		if used != len(n.Inner) {
+		if used != len(inner) {
 			return pv.Var{}, fmt.Errorf("$%s takes one variable, there is more in %q", n.Class, n.Inner)
 		}
 		return pv.Var{Get: func(c *run.Context) run.Value {
