@@ -28,11 +28,14 @@ type authorized interface {
 	AuthorizedUser(*run.Context) string
 }
 
+// defaultRPID is the attribute for Remote-Party-ID unless rpid_avp names another.
+const defaultRPID = "$avp(s:rpid)"
+
 // New makes the module; it is what the list of modules names.
 func New() module.Module {
 	return &siputils{
 		accept: "*/*", language: "en", separator: "*",
-		rpidSuffix: ";party=calling;id-type=subscriber;screen=yes", rpidAVP: "$avp(s:rpid)",
+		rpidSuffix: ";party=calling;id-type=subscriber;screen=yes", rpidAVP: defaultRPID,
 	}
 }
 
@@ -76,6 +79,9 @@ func (s *siputils) Init(_ context.Context, h *module.Host) error {
 		return nil
 	}
 	v, n, err := h.Vars.ParseVar(s.rpidAVP, pv.Kamailio)
+	if err != nil && s.rpidAVP == defaultRPID {
+		return nil // without module pv there are no attributes, and nothing to put there
+	}
 	if err == nil && n != len(s.rpidAVP) {
 		err = errors.New("it must be one attribute, like $avp(s:rpid)")
 	}
