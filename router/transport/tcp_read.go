@@ -179,27 +179,44 @@ func (r *reader) withoutLength(b []byte) int {
 	if !m.vars.AcceptNoCL.Bool(m.cfg.Snapshot()) {
 		return 0
 	}
-	end := bytes.Index(b, []byte("\r\n\r\n"))
-	if end < 0 {
+	end := headerEnd(b)
+	if end == 0 {
 		return 0
 	}
-	head := b[:end+2]
-	for line := range bytes.Lines(head) {
+	for line := range bytes.Lines(b[:end]) {
 		name, _, ok := bytes.Cut(line, []byte(":"))
 		name = bytes.TrimRight(name, " \t")
 		if ok && (bytes.EqualFold(name, []byte("Content-Length")) || bytes.EqualFold(name, []byte("l"))) {
 			return 0 // the fault is another one
 		}
 	}
-	return end + 4
+	return end
+}
+
+// headerEnd is the place behind the empty line, as sip.Framer sees it; 0 when
+// it has not come.
+func headerEnd(b []byte) int {
+	for i := 0; ; {
+		lf := bytes.IndexByte(b[i:], '\n')
+		if lf < 0 {
+			return 0
+		}
+		i += lf + 1
+		switch rest := b[i:]; {
+		case bytes.HasPrefix(rest, []byte("\n")):
+			return i + 1
+		case bytes.HasPrefix(rest, []byte("\r\n")):
+			return i + 2
+		}
+	}
 }
 
 // foreign deals with an HTTP request on a SIP port: somebody may want it.
 func (r *reader) foreign(b []byte) (int, error) {
 	m := r.c.t.m
-	end := bytes.Index(b, []byte("\r\n\r\n"))
+	end := headerEnd(b)
 	limit := m.vars.RdBufSize.Get(m.cfg.Snapshot())
-	if end < 0 {
+	if end == 0 {
 		if len(b) >= min(limit, r.maxMessage()) {
 			return 0, errors.New("an HTTP request larger than tcp_rd_buf_size")
 		}
@@ -210,7 +227,7 @@ func (r *reader) foreign(b []byte) (int, error) {
 	n, err := f.Frame(b)
 	switch {
 	case err != nil:
-		n = end + 4
+		n = end
 	case n == 0:
 		return 0, nil
 	}
