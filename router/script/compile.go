@@ -34,7 +34,6 @@ type block struct {
 	// it calls a route whose name is computed.
 	calls   []*block
 	dynamic bool
-	used    bool
 	// uses are the calls of functions that may not stand everywhere.
 	uses []use
 }

@@ -19,7 +19,6 @@ func Print(f *File) string {
 type printer struct {
 	b       strings.Builder
 	indent  int
-	flavour Flavour
 }
 
 func (p *printer) line(format string, a ...any) {

@@ -2,6 +2,7 @@ package sanity
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -122,7 +123,17 @@ func TestAck(t *testing.T) {
 
 func FuzzTags(f *testing.F) {
 	f.Add(`tag=1;x="\";tag=2"`)
-	f.Fuzz(func(_ *testing.T, s string) { manyTags(s); hasField(s, "realm"); number(s) })
+	f.Fuzz(func(t *testing.T, s string) {
+		if manyTags(s) && strings.Count(strings.ToLower(s), "tag") < 2 {
+			t.Errorf("manyTags(%q) with fewer than two tags", s)
+		}
+		if hasField(s, "realm") && !strings.Contains(strings.ToLower(s), "realm") {
+			t.Errorf("hasField(%q) sees a realm that is not there", s)
+		}
+		if _, err := strconv.ParseUint(s, 10, 32); len(s) <= 10 && number(s) != (err == nil) {
+			t.Errorf("number(%q) = %v, strconv says %v", s, number(s), err)
+		}
+	})
 }
 
 func BenchmarkCheck(b *testing.B) {

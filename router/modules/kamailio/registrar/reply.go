@@ -17,7 +17,6 @@ type code struct {
 
 var (
 	codeOK           = code{200, ""}
-	codeInternal     = code{500, "usrloc_contact_insert failed"}
 	codeCSeq         = code{400, "Invalid CSeq number"}
 	codeAORLength    = code{500, "Address Of Record too long"}
 	codeAORParse     = code{400, "Error while parsing AOR"}
