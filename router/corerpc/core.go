@@ -102,7 +102,7 @@ func (s *Source) core() []*rpc.Method {
 			Name: "core.version", Help: "Tells name, version and platform.",
 			Handler: handler(func() ([]rpc.Value, error) {
 				b := d.Build()
-				return texts([]string{fmt.Sprintf("%s %s (%s/%s)", b.Name, b.Version, runtime.GOARCH, runtime.GOOS)}), nil
+				return texts([]string{fmt.Sprintf("%s %s (%s/%s)", b.Name, b.Version, arch(), runtime.GOOS)}), nil
 			}),
 		},
 	}
@@ -328,4 +328,17 @@ func (s *Source) tcpOptions() ([]rpc.Value, error) {
 		out = append(out, rpc.M(shown, v.Value(snap)))
 	}
 	return []rpc.Value{out}, nil
+}
+
+// arch is the machine as uname spells it, which is what the elders print.
+func arch() string {
+	switch runtime.GOARCH {
+	case "amd64":
+		return "x86_64"
+	case "arm64":
+		return "aarch64"
+	case "386":
+		return "i386"
+	}
+	return runtime.GOARCH
 }

@@ -184,8 +184,8 @@ func (s *story) call() error {
 			return err
 		}
 	}
-	if out, err := s.tool("", "sipcmd", "ul.dump", "brief"); err != nil || !strings.Contains(out, bob.Addr()) {
-		return fmt.Errorf("bob's phone is not in ul.dump: %v", err)
+	if out, err := s.tool("", "sipcmd", "ul.lookup", "location", "bob@example.com"); err != nil || !strings.Contains(out, bob.Addr()) {
+		return fmt.Errorf("bob's phone is not registered: %v", err)
 	}
 	if err := talk(ctx, alice, bob); err != nil {
 		return err
