@@ -17,8 +17,8 @@ func Print(f *File) string {
 }
 
 type printer struct {
-	b       strings.Builder
-	indent  int
+	b      strings.Builder
+	indent int
 }
 
 func (p *printer) line(format string, a ...any) {
