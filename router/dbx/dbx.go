@@ -29,7 +29,6 @@ type Driver interface {
 type Conn struct {
 	*db.DB // nil while a configuration is only checked
 	source string
-	module string // whose it is
 	close  func() error
 }
 
@@ -74,7 +73,7 @@ func Open(ctx context.Context, h *module.Host, url string) (*Conn, error) {
 	if !ok {
 		return nil, fmt.Errorf(`db_url %s needs a driver; put loadmodule "%s.so" before loadmodule "%s.so"`, db.Redact(url), name, h.Name)
 	}
-	c := &Conn{source: db.Redact(url), close: func() error { return nil }, module: h.Name}
+	c := &Conn{source: db.Redact(url), close: func() error { return nil }}
 	if h.CheckOnly {
 		return c, db.CheckURL(url)
 	}
@@ -160,7 +159,7 @@ type Table struct {
 
 // Require is what a module asks at Init: the database is of the flavour
 // (db.Auto: any), and the tables are there, with their versions and columns.
-// The error is a *[schema.MismatchError]: one sentence that names the command
+// The error wraps a *[schema.MismatchError]: one sentence that names the command
 // that helps.
 func (c *Conn) Require(ctx context.Context, f db.Flavour, tables ...Table) error {
 	if c.DB == nil {
@@ -172,7 +171,7 @@ func (c *Conn) Require(ctx context.Context, f db.Flavour, tables ...Table) error
 	}
 	for _, t := range tables {
 		if err := c.require(ts, f, t); err != nil {
-			return err
+			return &module.SharedError{Err: err}
 		}
 	}
 	return nil
@@ -192,9 +191,9 @@ func (c *Conn) require(ts schema.Tables, f db.Flavour, t Table) error {
 		if f != db.Auto {
 			m.Command += " --flavour " + string(f)
 		}
-	case found == nil && other(ts, f) != "":
-		m.Table, m.Found = "", fmt.Sprintf("tables of the %s flavour", other(ts, f))
-		m.Wanted = fmt.Sprintf("table %s of the %s flavour, which module %s reads", t.Name, f, c.module)
+	case other(ts, f) != "":
+		// One sentence for all modules that stumble over it.
+		m.Table, m.Found, m.Wanted = "", fmt.Sprintf("tables of the %s flavour", other(ts, f)), fmt.Sprintf("the %s flavour", f)
 		m.Command = "sipctl db migrate"
 	case found == nil:
 		m.Found, m.Wanted = "no such table", "the table"
@@ -216,9 +215,9 @@ func (c *Conn) require(ts schema.Tables, f db.Flavour, t Table) error {
 func other(ts schema.Tables, f db.Flavour) db.Flavour {
 	ser, kam := ts.Has("credentials", "auth_username", "uid"), ts.Has("subscriber", "username")
 	switch {
-	case f == db.Kamailio && ser:
+	case f == db.Kamailio && ser && !kam:
 		return db.SER
-	case f == db.SER && kam:
+	case f == db.SER && kam && !ser:
 		return db.Kamailio
 	}
 	return ""

@@ -133,6 +133,15 @@ func (e *ArgError) Error() string { return e.Err.Error() }
 // Unwrap gives the cause.
 func (e *ArgError) Unwrap() error { return e.Err }
 
+// SharedError is an error of New about what several calls use, a database's
+// tables: it is told once, where it is met first.
+type SharedError struct{ Err error }
+
+func (e *SharedError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *SharedError) Unwrap() error { return e.Err }
+
 // Args are the compiled arguments of one call.
 type Args []Expr
 

@@ -195,6 +195,12 @@ func (x *compiler) moduleCall(e *Call, fn *module.Function, owner string) callFu
 		if ae, ok := errors.AsType[*module.ArgError](err); ok && ae.I < len(e.Args) {
 			pos = e.Args[ae.I].Position()
 		}
+		if shared, ok := errors.AsType[*module.SharedError](err); ok {
+			if x.told[shared.Error()] {
+				return nil
+			}
+			x.told[shared.Error()] = true
+		}
 		x.errs.add(pos, "%s (module %s): %v", e.Name, owner, err)
 		return nil
 	}

@@ -187,13 +187,15 @@ type compiler struct {
 	// statusTexts are "100" to "699", so that status =~ allocates nothing.
 	statusTexts *[700]string
 	funcs       map[string]*coreFunc
+	// told are the mistakes that several calls share and that one has told.
+	told map[string]bool
 	// fold is what constants are computed with; nothing reads it.
 	fold *run.Context
 }
 
 func (c *Config) compile(check bool) (*Program, ErrorList) {
 	p := &Program{blocks: make(map[blockKey]*block), maxDepth: max(c.Int("max_recursive_level"), 1)}
-	x := &compiler{conf: c, prog: p, check: check, funcs: coreFuncs(), dial: dialectOf(c.File.Flavour), fold: &run.Context{Env: new(run.Env)}}
+	x := &compiler{conf: c, prog: p, check: check, funcs: coreFuncs(), told: make(map[string]bool), dial: dialectOf(c.File.Flavour), fold: &run.Context{Env: new(run.Env)}}
 	type part struct {
 		r *Route
 		b *block

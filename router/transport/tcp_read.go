@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -126,6 +127,10 @@ func (r *reader) take() error {
 func (r *reader) next(b []byte) (int, error) {
 	m := r.c.t.m
 	if b[0] != '\r' && b[0] != '\n' {
+		if b[0] <= ' ' || b[0] >= 0x7f {
+			m.stat.TCPBadData.Inc()
+			return 0, fmt.Errorf("octet %#02x starts no SIP message (0x16 is a TLS client's)", b[0])
+		}
 		if http, _ := sip.LooksLikeHTTP(firstLine(b)); http {
 			return r.foreign(b)
 		}

@@ -95,7 +95,7 @@ type StatusError struct {
 func (e *StatusError) Error() string { return fmt.Sprintf("%s: %d %s", e.Method, e.Code, e.Reason) }
 
 // Register registers for expires seconds (0 removes the binding) and answers
-// the 200's Contact header values.
+// the contacts of the 200, one each.
 func (p *Phone) Register(ctx context.Context, expires int) ([]string, error) {
 	r := p.request("REGISTER", "sip:"+p.Domain, "sip:"+p.AOR(), token(), token())
 	r.extra = fmt.Sprintf("Contact: <sip:%s@%s>\r\nExpires: %d\r\n", p.User, p.Addr(), expires)
@@ -105,7 +105,9 @@ func (p *Phone) Register(ctx context.Context, expires int) ([]string, error) {
 	}
 	var contacts []string
 	for h := m.First(sip.HdrContact); h != nil; h = m.Next(h) {
-		contacts = append(contacts, m.Value(h))
+		for item, rest := sip.CutList(m.Value(h)); item != ""; item, rest = sip.CutList(rest) {
+			contacts = append(contacts, item)
+		}
 	}
 	return contacts, nil
 }

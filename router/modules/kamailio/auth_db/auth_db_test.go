@@ -245,7 +245,7 @@ func TestRefusals(t *testing.T) {
 	for _, tt := range []struct{ url, table, want string }{
 		{"sqlite:/there/is/none", "subscriber", "sipctl db create"},
 		{"text:///etc/kamailio", "subscriber", "tables in text files are not read"},
-		{ser, "subscriber", "found tables of the ser flavour, wanted table subscriber of the kamailio flavour, which module auth_db reads; run: sipctl db migrate"},
+		{ser, "subscriber", "found tables of the ser flavour, wanted the kamailio flavour; run: sipctl db migrate"},
 		{url, "subscribers", "found no such table"},
 		{url, "mine", "found version 0, wanted version 7"},
 		{url, "", "a table is wanted"},
