@@ -75,9 +75,20 @@ func (a *valueArgs) Next() (Value, error) {
 // stack and answers fault 500; the daemon goes on. The caller runs Call.Done
 // after the reply was sent.
 func Dispatch(ctx context.Context, reg *Registry, w *Wire, peer, method string, args Args) (*Call, *Fault) {
+	return w.Dispatch(ctx, reg, Trusted(peer), method, args)
+}
+
+// Dispatch is the function Dispatch for a caller whose role counts: what it may
+// not do is fault 401 or 403.
+func (w *Wire) Dispatch(ctx context.Context, reg *Registry, who *Caller, method string, args Args) (*Call, *Fault) {
 	m, ok := reg.Lookup(method)
 	if !ok {
 		return nil, w.notFound(method)
+	}
+	if fault := who.may(m); fault != nil {
+		w.log().LogAttrs(ctx, slog.LevelWarn, "rpc call refused", slog.String("method", m.Name),
+			slog.String("peer", who.Peer), slog.String("name", who.Name), slog.String("why", fault.Text))
+		return nil, fault
 	}
 	vals, late, fault := w.bind(m, args)
 	if fault != nil {
@@ -86,11 +97,12 @@ func Dispatch(ctx context.Context, reg *Registry, w *Wire, peer, method string, 
 		}
 		return nil, fault
 	}
-	c := NewCall(m, w.Kind.String(), peer, vals)
+	c := NewCall(m, w.Kind.String(), who.Peer, vals)
+	c.Caller = who
 	err := w.run(ctx, c)
 	if m.Changes {
 		w.log().LogAttrs(ctx, slog.LevelInfo, "rpc call", slog.String("method", m.Name),
-			slog.String("peer", peer), slog.String("wire", c.Wire), slog.Any("err", err))
+			slog.String("peer", who.String()), slog.String("wire", c.Wire), slog.Any("err", err))
 	}
 	if err != nil {
 		return nil, AsFault(err)

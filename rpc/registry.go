@@ -29,6 +29,7 @@ type Param struct {
 	Optional bool // this and all that follow may be missing
 	Convert  bool // text and numbers are converted into each other ('.' of the elders)
 	Rest     bool // the last one only: repeats
+	Secret   bool // not for the log
 }
 
 // Method is one RPC method, served alike by every wire.
@@ -45,8 +46,11 @@ type Method struct {
 	// BadParams, when set, replaces the wire's own fault when binding fails
 	// (cfg.get answers 500 "Failed to get the parameters" on every wire).
 	BadParams *Fault
-	// Changes says that the method changes the daemon's state.
+	// Changes says that the method changes the daemon's state: callers whose
+	// role is read-only may not call it, and each call is logged.
 	Changes bool
+	// Public says that callers without a role may call it too.
+	Public bool
 	// Handler does the work: it reads the bound parameters from c, adds the
 	// reply's values to it, and returns nil, a *Fault, or an error that
 	// becomes a fault 500.
@@ -84,6 +88,8 @@ type Call struct {
 	Wire string
 	// Peer says who asks, for the log: "unix uid=0 pid=12", "127.0.0.1:4711".
 	Peer string
+	// Caller is who asks; nil in calls that no wire made.
+	Caller *Caller
 
 	args  []Value
 	reply []Value

@@ -1,115 +1,21 @@
 package binrpc
 
-import (
-	"errors"
-	"fmt"
-	"net"
-	"net/netip"
-	"strconv"
-	"strings"
+import "sipd/rpc/socket"
+
+// Where a control socket is: see package socket, which owns all of this.
+type (
+	Address    = socket.Address
+	FileMode   = socket.FileMode
+	InUseError = socket.InUseError
+	Socket     = socket.Socket
+	Conn       = socket.Conn
 )
 
 // DefaultPort is where TCP and UDP control sockets are unless told.
-const DefaultPort = 2049
-
-// Address is where a control socket is.
-type Address struct {
-	Net  string // "unixs" (stream), "unixd" (datagram), "tcp" or "udp"
-	Path string // of unix sockets
-	Host string // of the others; "" means any (listening) or this machine
-	Port int
-}
+const DefaultPort = socket.DefaultPort
 
 // ErrAddress is text that is no control address.
-var ErrAddress = errors.New(`use unixs:PATH, unixd:PATH, tcp:[HOST:]PORT or udp:[HOST:]PORT`)
+var ErrAddress = socket.ErrAddress
 
-// ParseAddress reads an address as ctl and kamcmd do: "unix:" and "unixs:"
-// (stream), "unixd:" (datagram), "tcp:" and "udp:" in letters of either case;
-// a bare path is a stream socket, a bare host:port UDP; a lone number is a
-// port. The error is ErrAddress.
-func ParseAddress(s string) (Address, error) {
-	bad := func() (Address, error) { return Address{}, fmt.Errorf("control address %q: %w", s, ErrAddress) }
-	scheme, rest, ok := strings.Cut(s, ":")
-	a := Address{Net: strings.ToLower(scheme)}
-	switch {
-	case ok && a.Net == "unix":
-		a.Net = "unixs"
-	case ok && (a.Net == "unixs" || a.Net == "unixd" || a.Net == "tcp" || a.Net == "udp"):
-	case strings.Contains(s, "/"):
-		a.Net, rest = "unixs", s
-	default:
-		a.Net, rest = "udp", s
-	}
-	if rest == "" {
-		return bad()
-	}
-	if a.Net == "unixs" || a.Net == "unixd" {
-		a.Path = rest
-		return a, nil
-	}
-	a.Host, a.Port = rest, DefaultPort
-	port := ""
-	switch {
-	case isNumber(rest):
-		a.Host, port = "", rest
-	case strings.HasSuffix(rest, "]") || !strings.Contains(rest, ":"):
-		a.Host = strings.Trim(rest, "[]")
-	default:
-		var err error
-		if a.Host, port, err = net.SplitHostPort(rest); err != nil {
-			return bad()
-		}
-	}
-	if port != "" {
-		n, err := strconv.ParseUint(port, 10, 16)
-		if err != nil {
-			return bad()
-		}
-		a.Port = int(n)
-	}
-	if a.Host == "*" {
-		a.Host = ""
-	}
-	if !isHost(a.Host) {
-		return bad()
-	}
-	return a, nil
-}
-
-// isHost says whether s may be a host's name or address.
-func isHost(s string) bool {
-	if _, err := netip.ParseAddr(s); err == nil {
-		return true
-	}
-	for _, c := range s {
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '-' || c == '_') {
-			return false
-		}
-	}
-	return true
-}
-
-func isNumber(s string) bool {
-	return strings.Trim(s, "0123456789") == ""
-}
-
-// String is the address in the form that ParseAddress reads.
-func (a Address) String() string {
-	if a.Path != "" {
-		return a.Net + ":" + a.Path
-	}
-	return a.Net + ":" + a.hostPort()
-}
-
-func (a Address) hostPort() string { return net.JoinHostPort(a.Host, strconv.Itoa(a.Port)) }
-
-// transport is what ctl.who calls the address's kind.
-func (a Address) transport() string {
-	switch a.Net {
-	case "unixs":
-		return "unix_stream"
-	case "unixd":
-		return "unix_dgram"
-	}
-	return a.Net
-}
+// ParseAddress is [socket.ParseAddress].
+func ParseAddress(s string) (Address, error) { return socket.ParseAddress(s) }

@@ -41,9 +41,14 @@ const (
 	maxHeader = 10
 	// MaxRequest is the longest request, header included, that a server takes.
 	MaxRequest = 65535
-	// DefaultMaxBody is the longest body of a reply unless configured
-	// (binrpc_max_body_size).
+	// DefaultMaxBody is the longest body of a reply of Kamailio unless
+	// configured (binrpc_max_body_size).
 	DefaultMaxBody = 32 << 10
+	// MaxReplyBody is the longest body of a reply here: the header carries its
+	// length, so all of it is in memory before the first octet leaves.
+	MaxReplyBody = 64 << 20
+	// MaxDatagram is what a datagram holds.
+	MaxDatagram = 65507
 	// maxFaultText is the longest text of a fault that clients have room for.
 	maxFaultText = 254
 )

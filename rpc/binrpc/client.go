@@ -75,7 +75,7 @@ func Dial(ctx context.Context, a Address, opt Options) (*Client, error) {
 		if a.Host == "" {
 			a.Host = "localhost"
 		}
-		c.conn, err = d.DialContext(ctx, a.Net, a.hostPort())
+		c.conn, err = d.DialContext(ctx, a.Net, a.HostPort())
 	default:
 		err = ErrAddress
 	}

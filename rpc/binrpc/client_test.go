@@ -16,27 +16,27 @@ import (
 func TestClientOverEveryTransport(t *testing.T) {
 	s := serve(t, &Server{}, unixAddr(t, "unixs"), unixAddr(t, "unixd"),
 		Address{Net: "tcp", Host: "127.0.0.1"}, Address{Net: "udp", Host: "127.0.0.1"})
-	for _, k := range s.list() {
-		c, err := Dial(t.Context(), k.addr, Options{Timeout: patience})
+	for _, k := range s.net.Addresses() {
+		c, err := Dial(t.Context(), k, Options{Timeout: patience})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for range 3 {
 			got, err := c.Call(t.Context(), "core.echo", rpc.String("one"), rpc.Int(-2))
 			if err != nil || len(got) != 2 || got[0] != rpc.String("one") || got[1] != rpc.String("-2") {
-				t.Errorf("%s: echo = %v, %v", k.addr, got, err)
+				t.Errorf("%s: echo = %v, %v", k, got, err)
 			}
 		}
 		_, err = c.Call(t.Context(), "no.such")
 		if f, ok := errors.AsType[*rpc.Fault](err); !ok || *f != (rpc.Fault{Code: 500, Text: "command no.such not found"}) {
-			t.Errorf("%s: unknown method = %v", k.addr, err)
+			t.Errorf("%s: unknown method = %v", k, err)
 		}
 		if err := c.Close(); err != nil {
-			t.Errorf("%s: Close = %v", k.addr, err)
+			t.Errorf("%s: Close = %v", k, err)
 		}
 		if c.remove != "" {
 			if _, err := os.Lstat(c.remove); !errors.Is(err, os.ErrNotExist) {
-				t.Errorf("%s: the local name %s was left behind", k.addr, c.remove)
+				t.Errorf("%s: the local name %s was left behind", k, c.remove)
 			}
 		}
 	}

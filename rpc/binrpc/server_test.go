@@ -105,7 +105,7 @@ func connect(t testing.TB, a Address) net.Conn {
 	t.Helper()
 	network, to := a.Net, a.Path
 	if a.Path == "" {
-		to = a.hostPort()
+		to = a.HostPort()
 	} else {
 		network = "unix"
 	}
@@ -259,7 +259,7 @@ func sameReply(got, want []byte) bool {
 
 func TestSizes(t *testing.T) {
 	a := unixAddr(t, "unixs")
-	serve(t, &Server{}, a)
+	serve(t, &Server{MaxBody: DefaultMaxBody}, a)
 	overflow := "Internal server error processing 's': buffer too small (overflow) (-2)"
 	for _, tt := range []struct {
 		name string
@@ -384,12 +384,12 @@ func TestConnsTellWhoIsThere(t *testing.T) {
 	a := unixAddr(t, "unixs")
 	s := serve(t, &Server{}, a, Address{Net: "tcp", Host: "127.0.0.1"}, Address{Net: "udp", Host: "127.0.0.1"}, unixAddr(t, "unixd"))
 	socks := s.Sockets()
-	if len(socks) != 4 || socks[0] != (Socket{"unix_stream", a.Path, ""}) || socks[1].Transport != "tcp" ||
+	if len(socks) != 4 || socks[0] != (Socket{Handler: "binrpc", Transport: "unix_stream", Address: a.Path}) || socks[1].Transport != "tcp" ||
 		socks[2].Transport != "udp" || socks[3].Transport != "unix_dgram" || socks[1].Port == "0" {
 		t.Errorf("Sockets = %+v", socks)
 	}
 	for i, want := range []string{"<anonymous unix socket>", "127.0.0.1"} {
-		c := connect(t, s.list()[i].addr)
+		c := connect(t, s.net.Addresses()[i])
 		flags, _ := AppendRequest(nil, 1, "core.flags", nil)
 		if _, err := c.Write(flags); err != nil || readPacket(t, c) == nil {
 			t.Fatal("not served", err)
@@ -415,7 +415,7 @@ func TestDatagrams(t *testing.T) {
 		{"octets after the packet", "a1000f01910a636f72652e6563686f002131007878", "a1100301213100"},
 		{"no method", "a1000001", "a1303301200190912e6261642072657175657374206d6574686f643a20656e64206f66207061636b657420656e636f756e746572656400"},
 	} {
-		c := connect(t, s.list()[0].addr)
+		c := connect(t, s.net.Addresses()[0])
 		if _, err := c.Write(unhex(t, tt.in)); err != nil {
 			t.Fatal(err)
 		}
@@ -451,7 +451,7 @@ func replies(ctx context.Context, s *Server, r io.Reader) []byte {
 			return append(out, corrupt(err)...)
 		}
 		var ok bool
-		if out, _, ok = s.answer(ctx, out, "fuzz", h, body); !ok {
+		if out, _, ok = s.answer(ctx, out, s.wire(), rpc.Trusted("fuzz"), h, body); !ok {
 			return out
 		}
 	}

@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"net/netip"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -152,18 +150,8 @@ func (m *ctl) Init(ctx context.Context, h *module.Host) error {
 			m.server.Close()
 			return fmt.Errorf("ctl: %w", err)
 		}
-		if a.Path == "" && !loopback(a.Host) {
-			h.Log.LogAttrs(ctx, slog.LevelWarn, "control socket has no password and is open to the network",
-				slog.String("address", a.String()))
-		}
 	}
 	return nil
-}
-
-// loopback says whether only this machine can reach a host.
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // DefaultSocket is the name, in the run folder, of the socket that is served

@@ -1,4 +1,4 @@
-package binrpc
+package socket
 
 import (
 	"errors"
