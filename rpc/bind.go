@@ -98,11 +98,10 @@ func (w *Wire) Dispatch(ctx context.Context, reg *Registry, who *Caller, method 
 		return nil, fault
 	}
 	c := NewCall(m, w.Kind.String(), who.Peer, vals)
-	c.Caller = who
+	c.Caller, c.wire = who, w
 	err := w.run(ctx, c)
 	if m.Changes {
-		w.log().LogAttrs(ctx, slog.LevelInfo, "rpc call", slog.String("method", m.Name),
-			slog.String("peer", who.String()), slog.String("wire", c.Wire), slog.Any("err", err))
+		w.audit(ctx, c, err)
 	}
 	if err != nil {
 		return nil, AsFault(err)
@@ -111,6 +110,38 @@ func (w *Wire) Dispatch(ctx context.Context, reg *Registry, who *Caller, method 
 		return nil, late
 	}
 	return c, nil
+}
+
+// audit logs a call that may have changed state: who, what, before and after;
+// its parameters where the method did not note what it changed.
+func (w *Wire) audit(ctx context.Context, c *Call, err error) {
+	attrs := []slog.Attr{
+		slog.String("method", c.Method.Name), slog.String("peer", c.Caller.String()), slog.String("wire", c.Wire),
+	}
+	if err != nil {
+		attrs = append(attrs, slog.Any("err", err))
+	}
+	if len(c.changes) == 0 {
+		w.log().LogAttrs(ctx, slog.LevelInfo, "rpc call", append(attrs, slog.Any("args", c.shown()))...)
+		return
+	}
+	for _, ch := range c.changes {
+		w.log().LogAttrs(ctx, slog.LevelInfo, "rpc call", append(attrs[:len(attrs):len(attrs)],
+			slog.String("what", ch.What), slog.String("before", ch.Before), slog.String("after", ch.After))...)
+	}
+}
+
+// shown is the parameters as the log may show them.
+func (c *Call) shown() []string {
+	out := make([]string, len(c.args))
+	for i, v := range c.args {
+		if p, ok := c.Method.param(i); ok && p.Secret {
+			out[i] = "(secret)"
+			continue
+		}
+		out[i] = fmt.Sprint(v)
+	}
+	return out
 }
 
 func (w *Wire) run(ctx context.Context, c *Call) (err error) {

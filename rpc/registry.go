@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"sort"
 	"sync"
 )
@@ -25,6 +26,7 @@ const (
 // Param declares one parameter of a method.
 type Param struct {
 	Name     string
+	Help     string
 	Type     Type
 	Optional bool // this and all that follow may be missing
 	Convert  bool // text and numbers are converted into each other ('.' of the elders)
@@ -36,13 +38,20 @@ type Param struct {
 type Method struct {
 	// Name is group.verb, as in "core.version".
 	Name string
-	// Help is what system.methodHelp answers.
+	// Help is what system.methodHelp answers: one sentence.
 	Help string
 	// Params are bound before Handler runs.
 	Params []Param
 	// List says that the reply is a list of values, not one value: XML-RPC and
 	// JSON-RPC shape it so (RET_ARRAY of the elders).
 	List bool
+	// Reply says what comes back, for people: "struct {now: text, up_since:
+	// text, uptime: int}". Empty: nothing comes back. In a List method it is
+	// one element.
+	Reply string
+	// Example is a call as typed into sipcmd, without the method's name; it
+	// must bind. Methods without mandatory parameters need none.
+	Example string
 	// BadParams, when set, replaces the wire's own fault when binding fails
 	// (cfg.get answers 500 "Failed to get the parameters" on every wire).
 	BadParams *Fault
@@ -91,9 +100,17 @@ type Call struct {
 	// Caller is who asks; nil in calls that no wire made.
 	Caller *Caller
 
-	args  []Value
-	reply []Value
-	after []func()
+	args    []Value
+	reply   []Value
+	after   []func()
+	changes []Change
+	wire    *Wire
+}
+
+// Change is one thing that a call changed, for the log.
+type Change struct {
+	What          string // "core.debug", "location alice@example.com"
+	Before, After string
 }
 
 // NewCall makes a Call with parameters that are already bound.
@@ -164,6 +181,50 @@ func (c *Call) Printf(format string, a ...any) { c.Add(Text(fmt.Sprintf(format, 
 
 // Reply is what the handler added, in order.
 func (c *Call) Reply() []Value { return c.reply }
+
+// Values is Reply with what an [Each] at the top stands for in its place.
+func (c *Call) Values() iter.Seq[Value] {
+	return func(yield func(Value) bool) {
+		for _, v := range c.reply {
+			each, ok := v.(Each)
+			if !ok || !c.Method.List {
+				if !yield(v) {
+					return
+				}
+				continue
+			}
+			for v := range each {
+				if !yield(v) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Changed notes what the call changed: the log of the call shows it. A method
+// with the flag Changes that notes nothing is logged with its parameters.
+func (c *Call) Changed(what, before, after string) {
+	c.changes = append(c.changes, Change{what, before, after})
+}
+
+// Sub calls another method for the caller of c: on the same wire, with the
+// same role and log. The caller of Sub adds the reply it wants to c; what the
+// other call deferred runs when c is done.
+func (c *Call) Sub(ctx context.Context, reg *Registry, method string, args Args) (*Call, *Fault) {
+	w, who := c.wire, c.Caller
+	if w == nil {
+		w = &Wire{}
+	}
+	if who == nil {
+		who = Trusted(c.Peer)
+	}
+	sub, fault := w.Dispatch(ctx, reg, who, method, args)
+	if sub != nil && sub.Deferred() {
+		c.After(sub.Done)
+	}
+	return sub, fault
+}
 
 // After has f run when the reply is on its way to the caller: for methods that
 // end the daemon, or the connection they came by.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -39,6 +40,8 @@ type Client struct {
 	opt    Options
 	dgram  bool
 	remove string // the local name to remove at the end
+	// unpaged says that the server knows no rpc.PageMethod.
+	unpaged atomic.Bool
 
 	mu sync.Mutex
 	// mu guards the fields below; it is held for the length of a call, which

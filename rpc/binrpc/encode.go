@@ -41,6 +41,22 @@ func AppendReply(b []byte, cookie uint32, vals []rpc.Value, limit int) ([]byte, 
 	return p.close(typeReply, cookie), nil
 }
 
+// appendCall is AppendReply for a call: an Each at the top of a list stands
+// for its elements.
+func appendCall(b []byte, cookie uint32, c *rpc.Call, limit int) ([]byte, error) {
+	if !c.Method.List {
+		return AppendReply(b, cookie, c.Reply(), limit)
+	}
+	p := open(b)
+	q := p // what the iterator holds is allocated
+	for v := range c.Values() {
+		if err := q.value(v, 0, limit); err != nil {
+			return b, err
+		}
+	}
+	return q.close(typeReply, cookie), nil
+}
+
 // AppendFault appends a whole fault to b. The text is cut to 254 octets, which
 // is what clients have room for.
 func AppendFault(b []byte, cookie uint32, f *rpc.Fault) []byte {
@@ -64,11 +80,16 @@ type packet struct {
 	b     []byte
 	start int // of the packet in b
 	body  int // of its body
+	// spill, where set, takes away what was written when it is longer than the
+	// limit; typed keeps lists apart from structs, and writes null and numbers
+	// of 64 bits as what they are. Both are for pieces.
+	spill func(*packet) error
+	typed bool
 }
 
 func open(b []byte) packet {
 	var room [maxHeader]byte
-	return packet{append(b, room[:]...), len(b), len(b) + maxHeader}
+	return packet{b: append(b, room[:]...), start: len(b), body: len(b) + maxHeader}
 }
 
 // close writes the header, both of its numbers in the fewest octets, and moves
@@ -112,66 +133,100 @@ func (p *packet) value(v rpc.Value, depth, limit int) error {
 	case rpc.Bytes:
 		p.b = append(appendHead(p.b, tBytes, len(v)), v...)
 	case rpc.Array:
-		// As a struct of bare values: that is what every real server writes,
-		// and kamcmd cannot read the array record in a member's place.
-		p.b = append(p.b, tStruct)
+		mark := p.listMark()
+		p.b = append(p.b, mark)
 		for _, e := range v {
 			if err := p.value(e, depth+1, limit); err != nil {
 				return err
 			}
 		}
-		p.b = append(p.b, tStruct|endMark)
+		p.b = append(p.b, mark|endMark)
 	case rpc.Struct:
-		return p.members(v, depth, limit)
+		return p.members(v, tStruct, depth, limit)
 	case rpc.Items:
-		return p.members(v, depth, limit)
+		return p.members(v, p.listMark(), depth, limit)
 	case rpc.Stream:
 		return p.stream(v, depth, limit)
+	case rpc.Each:
+		return p.each(v, depth, limit)
 	default: // rpc.Null
+		if p.typed {
+			p.b = append(p.b, tString)
+			break
+		}
 		p.b = appendText(p.b, tString, "<null string>") // as Kamailio
 	}
 	return p.check(limit)
 }
 
-func (p *packet) check(limit int) error {
-	if len(p.b)-p.body > limit {
-		return ErrTooLarge
+// listMark opens a list: as a struct of bare values, because that is what
+// every real server writes, and kamcmd cannot read the array record in a
+// member's place.
+func (p *packet) listMark() byte {
+	if p.typed {
+		return tArray
 	}
-	return nil
+	return tStruct
+}
+
+func (p *packet) check(limit int) error {
+	if len(p.b)-p.body <= limit {
+		return nil
+	}
+	if p.spill != nil {
+		return p.spill(p)
+	}
+	return ErrTooLarge
 }
 
 // int writes a whole number. One that needs more than 32 bits goes out as a
-// double, as Kamailio's successors do, not cut.
+// double, as Kamailio's successors do, not cut; in pieces, whose readers are
+// newer, as it is.
 func (p *packet) int(n int64) {
 	if n < math.MinInt32 || n > math.MaxInt32 {
+		if p.typed {
+			p.b = binary.BigEndian.AppendUint64(appendHead(p.b, tInt, 8), uint64(n))
+			return
+		}
 		p.b = appendInt(p.b, tDouble, uint64(thousandths(float64(n))))
 		return
 	}
 	p.b = appendInt(p.b, tInt, uint64(uint32(n)))
 }
 
-// members writes a struct. A member without a name is a bare value.
-func (p *packet) members(members []rpc.Member, depth, limit int) error {
-	p.b = append(p.b, tStruct)
+// members writes a struct or a list. A member without a name is a bare value.
+func (p *packet) members(members []rpc.Member, mark byte, depth, limit int) error {
+	p.b = append(p.b, mark)
 	for _, m := range members {
 		if err := p.member(m, depth, limit); err != nil {
 			return err
 		}
 	}
-	p.b = append(p.b, tStruct|endMark)
+	p.b = append(p.b, mark|endMark)
 	return p.check(limit)
 }
 
 func (p *packet) stream(s rpc.Stream, depth, limit int) error {
 	q := *p // what the iterator holds is allocated: only here, not in each packet
-	q.b = append(q.b, tStruct)
+	q.b = append(q.b, q.listMark())
 	for m := range s {
 		if err := q.member(m, depth, limit); err != nil {
 			return err
 		}
 	}
-	p.b = q.b
-	p.b = append(p.b, tStruct|endMark)
+	p.b = append(q.b, q.listMark()|endMark)
+	return p.check(limit)
+}
+
+func (p *packet) each(s rpc.Each, depth, limit int) error {
+	q := *p
+	q.b = append(q.b, q.listMark())
+	for v := range s {
+		if err := q.value(v, depth+1, limit); err != nil {
+			return err
+		}
+	}
+	p.b = append(q.b, q.listMark()|endMark)
 	return p.check(limit)
 }
 

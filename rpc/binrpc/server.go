@@ -64,6 +64,8 @@ func (s *Server) Stream(ctx context.Context, c net.Conn, who *rpc.Caller) {
 	in := reader{r: c, max: MaxRequest}
 	w := s.wire()
 	var out []byte
+	var pages pages
+	defer pages.drop()
 	for {
 		h, body, err := in.buffered()
 		if errors.Is(err, ErrShort) {
@@ -84,23 +86,23 @@ func (s *Server) Stream(ctx context.Context, c net.Conn, who *rpc.Caller) {
 		var ok bool
 		var call *rpc.Call
 		at := len(out)
-		if out, call, ok = s.answer(ctx, out, w, who, h, body); !ok {
+		if out, call, ok = s.answer(ctx, out, &pages, w, who, h, body); !ok {
 			refuse(c, out)
 			return
 		}
 		if len(out)-at > elderReply && isElder(c) {
 			out = AppendFault(out[:at], h.Cookie, elderFault(len(out)-at))
 		}
-		if call != nil {
-			if call.Deferred() || len(out) > 1<<16 {
-				if _, err := c.Write(out); err != nil {
-					return
-				}
-				out = out[:0]
+		if len(out) > 1<<16 || call != nil && call.Deferred() {
+			if _, err := c.Write(out); err != nil {
+				return
 			}
+			out = out[:0]
+		}
+		if call != nil {
 			call.Done()
 		}
-		if cap(out) > 1<<17 {
+		if len(out) == 0 && cap(out) > 1<<18 {
 			out = nil // one long reply is no reason to hold its memory for the connection's life
 		}
 	}
@@ -132,7 +134,7 @@ func isElder(c net.Conn) bool {
 }
 
 func elderFault(n int) *rpc.Fault {
-	return rpc.Faultf(500, "the reply has %d KiB and this client reads 128: use sipcmd, or ask for a part of it", n>>10)
+	return rpc.TooLong(fmt.Sprintf("into the 128 KiB that this client reads (it has %d)", n>>10), "use sipcmd, or ask for a part of it")
 }
 
 // refuse sends what is left and ends the connection. On TCP, octets that were
@@ -171,10 +173,9 @@ func (s *Server) Datagram(ctx context.Context, out []byte, who *rpc.Caller, in [
 		return out, nil
 	}
 	at := len(out)
-	out, call, _ := s.answer(ctx, out, s.wire(), who, h, in[h.Size:h.Size+h.Len])
-	if n := len(out) - at; n > MaxDatagram {
-		out = AppendFault(out[:at], h.Cookie, rpc.Faultf(500,
-			"the reply has %d KiB and a datagram holds %d: use a stream socket (unixs: or tcp:), or ask for a part of it", n>>10, MaxDatagram>>10))
+	out, call, _ := s.answer(ctx, out, nil, s.wire(), who, h, in[h.Size:h.Size+h.Len])
+	if len(out)-at > MaxDatagram {
+		out = AppendFault(out[:at], h.Cookie, tooLong(false, MaxDatagram))
 	}
 	if call == nil {
 		return out, nil
@@ -184,8 +185,8 @@ func (s *Server) Datagram(ctx context.Context, out []byte, who *rpc.Caller, in [
 
 // answer appends the reply to one request; ok is false when the connection is
 // to be closed after it. A panic while a reply is made or written is logged and
-// answered by a fault.
-func (s *Server) answer(ctx context.Context, out []byte, w *rpc.Wire, who *rpc.Caller, h Header, body []byte) (reply []byte, call *rpc.Call, ok bool) {
+// answered by a fault. pages is nil where there is no connection.
+func (s *Server) answer(ctx context.Context, out []byte, pages *pages, w *rpc.Wire, who *rpc.Caller, h Header, body []byte) (reply []byte, call *rpc.Call, ok bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.log().LogAttrs(ctx, slog.LevelError, "binrpc request panicked", slog.String("peer", who.Peer),
@@ -209,6 +210,11 @@ func (s *Server) answer(ctx context.Context, out []byte, w *rpc.Wire, who *rpc.C
 	if err != nil {
 		return AppendFault(out, h.Cookie, rpc.Faultf(400, "bad request method: %s", err)), nil, false
 	}
+	if method == rpc.PageMethod {
+		if reply, call, ok = s.page(ctx, out, pages, w, who, h, &args); ok {
+			return reply, call, true
+		}
+	}
 	call, fault := w.Dispatch(ctx, s.Registry, who, string(method), &args)
 	if fault != nil {
 		return AppendFault(out, h.Cookie, fault), nil, true
@@ -217,27 +223,20 @@ func (s *Server) answer(ctx context.Context, out []byte, w *rpc.Wire, who *rpc.C
 	if limit == 0 {
 		limit = MaxReplyBody
 	}
-	if reply, err = AppendReply(out, h.Cookie, call.Reply(), limit); err != nil {
-		reply = AppendFault(out, h.Cookie, tooLarge(call.Reply(), limit))
+	if reply, err = appendCall(out, h.Cookie, call, limit); err != nil {
+		reply = AppendFault(out, h.Cookie, tooLong(pages != nil, limit))
 	}
 	return reply, call, true
 }
 
-// tooLarge is the fault in place of a reply that is too long.
-func tooLarge(vals []rpc.Value, limit int) *rpc.Fault {
-	format := "{"
-	switch vals[len(vals)-1].(type) {
-	case rpc.Stream:
-		return rpc.Faultf(500, "reply is larger than %d KiB: ask for a part of it, or raise binrpc_max_body_size", limit>>10)
-	case rpc.String, rpc.Null, rpc.Text:
-		format = "s"
-	case rpc.Int, rpc.Bool, rpc.Time:
-		format = "d"
-	case rpc.Double:
-		format = "f"
+// tooLong is the fault in place of a reply that is too long.
+func tooLong(stream bool, limit int) *rpc.Fault {
+	if stream {
+		return rpc.TooLong(fmt.Sprintf("into the %d KiB of one packet", limit>>10),
+			"use sipcmd, which fetches it in pieces, ask for a part of it, or raise binrpc_max_body_size of module ctl")
 	}
-	// The words of Kamailio, by which clients and operators know the case.
-	return rpc.Faultf(500, "Internal server error processing '%s': buffer too small (overflow) (-2)", format)
+	return rpc.TooLong(fmt.Sprintf("into a datagram (%d KiB)", limit>>10),
+		"use a stream socket (unixs: or tcp:), or ask for a part of it")
 }
 
 func (s *Server) log() *slog.Logger {

@@ -58,6 +58,7 @@ func (m *ctl) Exports() *module.Exports {
 			{Name: "binrpc_buffer_size", Help: "accepted and not needed: printed texts are not cut", Value: &m.buffer, Min: 1, Max: 1 << 30},
 		},
 		RPC: []*rpc.Method{
+			binrpc.PageMethod(),
 			{Name: "ctl.connections", Help: "Tells how many control connections are open.", Handler: m.connections},
 			{Name: "ctl.listen", Help: "Lists the control sockets: protocol, transport, address, port.", Handler: m.listen},
 			{
