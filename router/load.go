@@ -169,7 +169,7 @@ func (r *Router) prepareEnv() error {
 		return err
 	}
 	r.env = run.Env{
-		Log: r.log, Cfg: r.settings, Transport: r.transport, Myself: r.myself.match,
+		Log: r.log, Cfg: r.settings, Transport: r.transport, Myself: r.isMyself,
 		ServerID: c.Int("server_id"), MaxBranches: c.Int("max_branches"),
 		Server: headerLine(server), UserAgent: headerLine(agent),
 		Block: func(run.Kind, string) run.Block { return nil }, Vars: run.NewVars(),
@@ -179,6 +179,20 @@ func (r *Router) prepareEnv() error {
 		r.myself.add(a.Host, uint16(a.Port), p)
 	}
 	return nil
+}
+
+// isMyself says whether host:port is this daemon: a socket, an alias, or what a
+// module adds.
+func (r *Router) isMyself(host string, port uint16, p transport.Proto) bool {
+	if r.myself.match(host, port, p) {
+		return true
+	}
+	for _, h := range r.hooks.Myself {
+		if h(host, port, p) {
+			return true
+		}
+	}
+	return false
 }
 
 // unknown offers stream data that is not SIP to the modules.

@@ -13,6 +13,7 @@ import (
 	"sipd/router/pv"
 	"sipd/router/run"
 	"sipd/router/stat"
+	"sipd/router/transport"
 	"sipd/rpc"
 )
 
@@ -233,6 +234,9 @@ type Hooks struct {
 	// PostScript run after the request route, whatever its end (tm releases
 	// its hold on the transaction).
 	PostScript []func(*run.Context)
+	// Myself are further names of this daemon (uri == myself): module domain
+	// adds the domains that it serves.
+	Myself []func(host string, port uint16, proto transport.Proto) bool
 	// Unknown sees stream data that is not SIP (HTTP); true means taken.
 	Unknown []func(ctx context.Context, first string) bool
 }

@@ -74,11 +74,15 @@ func (s *Set) SetPath(path string) {
 // ErrLoaded is returned by Load for a module that is loaded already.
 var ErrLoaded = errors.New("module is loaded already")
 
-// UnknownModuleError says that the daemon was built without a module; Similar
-// is the nearest name that exists, if any.
-type UnknownModuleError struct{ Name, Similar string }
+// UnknownModuleError says that the daemon was built without a module. Similar
+// is the nearest name that exists, if any; Advice what is known of a module of
+// SER or Kamailio, and what does its work here.
+type UnknownModuleError struct{ Name, Similar, Advice string }
 
 func (e *UnknownModuleError) Error() string {
+	if e.Advice != "" {
+		return e.Advice
+	}
 	msg := fmt.Sprintf("unknown module %q", e.Name)
 	if e.Similar != "" {
 		msg += fmt.Sprintf("; did you mean %q?", e.Similar)
@@ -113,7 +117,7 @@ func (s *Set) Load(path string) (*Loaded, error) {
 		}
 	}
 	if pick == nil {
-		return nil, &UnknownModuleError{name, Similar(name, s.Names())}
+		return nil, &UnknownModuleError{name, Similar(name, s.Names()), advice(name, s.Names())}
 	}
 	m := pick.New()
 	s.byName[name] = len(s.loaded)

@@ -15,16 +15,21 @@ import (
 	"sipd/router/modules/common/sl"
 	"sipd/router/modules/common/textopsx"
 	"sipd/router/modules/common/tm"
+	"sipd/router/modules/kamailio/alias_db"
 	"sipd/router/modules/kamailio/auth"
 	"sipd/router/modules/kamailio/auth_db"
+	"sipd/router/modules/kamailio/domain"
+	"sipd/router/modules/kamailio/group"
 	"sipd/router/modules/kamailio/kex"
 	"sipd/router/modules/kamailio/maxfwd"
 	"sipd/router/modules/kamailio/pv"
 	"sipd/router/modules/kamailio/registrar"
 	"sipd/router/modules/kamailio/rr"
 	"sipd/router/modules/kamailio/siputils"
+	"sipd/router/modules/kamailio/speeddial"
 	"sipd/router/modules/kamailio/textops"
 	"sipd/router/modules/kamailio/tmx"
+	"sipd/router/modules/kamailio/uri_db"
 	"sipd/router/modules/kamailio/usrloc"
 	"sipd/router/modules/kamailio/xlog"
 )
@@ -33,6 +38,7 @@ import (
 // loadmodule, with the folder of the merged project that it stands for.
 func List() []module.Available {
 	return []module.Available{
+		{Name: "alias_db", Flavour: module.Kamailio, New: aliasdb.New},
 		{Name: "auth", Flavour: module.Kamailio, New: auth.New},
 		{Name: "auth_db", Flavour: module.Kamailio, New: authdb.New},
 		{Name: "cfg_rpc", Flavour: module.Common, New: cfgrpc.New},
@@ -42,6 +48,8 @@ func List() []module.Available {
 		{Name: "db_postgres", Flavour: module.Common, New: dbpostgres.New},
 		{Name: "db_sqlite", Flavour: module.Common, New: dbsqlite.New},
 		{Name: "db_text", Flavour: module.Common, New: dbtext.New},
+		{Name: "domain", Flavour: module.Kamailio, New: domain.New},
+		{Name: "group", Flavour: module.Kamailio, New: group.New},
 		{Name: "kex", Flavour: module.Kamailio, New: kex.New},
 		{Name: "maxfwd", Flavour: module.Kamailio, New: maxfwd.New},
 		{Name: "mysql", Flavour: module.Common, New: dbmysql.NewMySQL},
@@ -51,10 +59,12 @@ func List() []module.Available {
 		{Name: "sanity", Flavour: module.Common, New: sanity.New},
 		{Name: "siputils", Flavour: module.Kamailio, New: siputils.New},
 		{Name: "sl", Flavour: module.Common, New: sl.New},
+		{Name: "speeddial", Flavour: module.Kamailio, New: speeddial.New},
 		{Name: "textops", Flavour: module.Kamailio, New: textops.New},
 		{Name: "textopsx", Flavour: module.Common, New: textopsx.New},
 		{Name: "tm", Flavour: module.Common, New: tm.New},
 		{Name: "tmx", Flavour: module.Kamailio, New: tmx.New},
+		{Name: "uri_db", Flavour: module.Kamailio, New: uridb.New},
 		{Name: "usrloc", Flavour: module.Kamailio, New: usrloc.New},
 		{Name: "xlog", Flavour: module.Kamailio, New: xlog.New},
 	}

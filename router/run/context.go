@@ -121,7 +121,7 @@ type Context struct {
 	ScriptVars []Value
 	// Slots hold what modules keep for the message, by a number each module
 	// gets from Env.NewSlot. They are cleared with the context.
-	Slots [8]any
+	Slots [16]any
 
 	// Out is what is being sent, while onsend_route runs.
 	Out Outgoing

@@ -268,6 +268,9 @@ func (c *Config) loadModule(it *LoadModule) {
 			er.hint("at %s", at)
 		}
 		return
+	case errors.As(err, &e) && e.Advice != "":
+		c.errs.add(it.PathPos, "%s", e.Advice)
+		return
 	case errors.As(err, &e):
 		er := c.errs.add(it.PathPos, "unknown module %q", e.Name)
 		if e.Similar != "" {

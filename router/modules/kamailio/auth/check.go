@@ -338,3 +338,18 @@ func (a *auth) newPVCheck(args module.Args) (run.Func, error) {
 		return code
 	}, nil
 }
+
+// Authorized is the user and the realm of the credentials that were accepted,
+// as long as nobody consumed them; ok is false when there are none. Other
+// modules ask by the name of this one.
+func (a *auth) Authorized(c *run.Context) (user, realm string, ok bool) {
+	h, ok := c.Slots[a.slot].(*sip.Header)
+	if !ok {
+		return "", "", false
+	}
+	cred, err := sip.ParseCredentials(c.Msg.Value(h))
+	if err != nil {
+		return "", "", false
+	}
+	return cred.User, cred.Realm, true
+}
