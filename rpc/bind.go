@@ -185,7 +185,7 @@ func (w *Wire) bind(m *Method, args Args) (vals []Value, late, fault *Fault) {
 		if errors.Is(err, io.EOF) {
 			err = ErrEnd
 		}
-		optional := m.optional(i)
+		optional := m.Optional(i)
 		if optional && (errors.Is(err, ErrEnd) || errors.Is(err, ErrMore)) {
 			return vals, nil, nil
 		}
@@ -216,9 +216,9 @@ func (m *Method) param(i int) (Param, bool) {
 	return Param{}, false
 }
 
-// optional says whether parameter i may be missing: an Optional one and all
+// Optional says whether parameter i may be missing: an Optional one and all
 // that follow it, and the repetitions of a Rest one.
-func (m *Method) optional(i int) bool {
+func (m *Method) Optional(i int) bool {
 	for j := 0; j < len(m.Params) && j <= i; j++ {
 		if m.Params[j].Optional {
 			return true

@@ -23,6 +23,10 @@ const (
 	TAny                // whatever came
 )
 
+func (t Type) String() string {
+	return [...]string{"int", "double", "string", "boolean", "time", "struct", "any"}[t]
+}
+
 // Param declares one parameter of a method.
 type Param struct {
 	Name     string

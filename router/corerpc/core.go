@@ -41,8 +41,8 @@ func (s *Source) core() []*rpc.Method {
 		{Name: "core.info", Help: "Tells version and build of the server.", Handler: handler(s.info)},
 		{
 			Name: "core.kill", Help: "Answers, then sends the server a signal (15 unless told).", Changes: true,
-			Params:  []rpc.Param{{Name: "signal", Type: rpc.TInt, Optional: true}},
-			Handler: s.kill,
+			Params:  []rpc.Param{{Name: "signal", Type: rpc.TInt, Optional: true, Help: "number of the signal"}},
+			Example: "15", Handler: s.kill,
 		},
 		{
 			Name: "core.modules", Help: "Lists the loaded modules, the last loaded first.", List: true,
@@ -97,7 +97,7 @@ func (s *Source) core() []*rpc.Method {
 		{Name: "core.tcp_info", Help: "Tells how many stream connections there are and may be.", Handler: handler(s.tcpInfo)},
 		{Name: "core.tcp_list", Help: "Lists the stream connections.", List: true, Handler: handler(s.tcpList)},
 		{Name: "core.tcp_options", Help: "Tells the settings of the stream transports.", Handler: handler(s.tcpOptions)},
-		{Name: "core.uptime", Help: "Tells the time, the time of the start, and the seconds between.", Handler: handler(s.uptime)},
+		{Name: "core.uptime", Help: "Tells the time, the time of the start, and the seconds between.", Reply: "struct {now: string, up_since: string, uptime: int}", Handler: handler(s.uptime)},
 		{
 			Name: "core.version", Help: "Tells name, version and platform.",
 			Handler: handler(func() ([]rpc.Value, error) {

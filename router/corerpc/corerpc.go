@@ -123,45 +123,6 @@ func handler(f func() ([]rpc.Value, error)) func(context.Context, *rpc.Call) err
 	}
 }
 
-func (s *Source) system() []*rpc.Method {
-	name := []rpc.Param{{Name: "method", Type: rpc.TString}}
-	return []*rpc.Method{
-		{
-			Name: "system.listMethods", Help: "Lists the methods of this server.", List: true,
-			Handler: func(_ context.Context, c *rpc.Call) error {
-				for _, n := range s.Registry.Names() {
-					c.Add(rpc.String(n))
-				}
-				return nil
-			},
-		},
-		{
-			Name: "system.methodHelp", Help: "Says what a method does.", Params: name,
-			BadParams: &rpc.Fault{Code: 400, Text: "Method Name Expected"},
-			Handler: func(_ context.Context, c *rpc.Call) error {
-				m, ok := s.Registry.Lookup(c.Str(0))
-				if !ok {
-					return &rpc.Fault{Code: 400, Text: "command not found"}
-				}
-				if m.Help == "" {
-					c.Add(rpc.String("undocumented"))
-					return nil
-				}
-				c.Add(rpc.String(m.Help))
-				return nil
-			},
-		},
-		{
-			// The elders have it for the sake of XML-RPC's introspection and never
-			// answered anything else; clients know the fault.
-			Name: "system.methodSignature", Help: "Answers that signatures are not told.",
-			Handler: func(context.Context, *rpc.Call) error {
-				return &rpc.Fault{Code: 500, Text: "Not Implemented Yet"}
-			},
-		},
-	}
-}
-
 func texts(in []string) []rpc.Value {
 	out := make([]rpc.Value, len(in))
 	for i, t := range in {

@@ -174,7 +174,8 @@ var onlyShape = []string{
 
 // notAsKamailio are calls that we answer better on purpose.
 var notAsKamailio = map[string]string{
-	`core.echo ["x", "two words", 5, -5]`: "str 'x'\nstr 'two words'\nstr '5'\nstr '-5'",
+	`system.methodSignature ["core.uptime"]`: "struct {\n  struct {\n    str 'struct'\n  struct }\nstruct }",
+	`core.echo ["x", "two words", 5, -5]`:    "str 'x'\nstr 'two words'\nstr '5'\nstr '-5'",
 }
 
 // TestAnswersAsKamailio makes every recorded call of these methods.
