@@ -8,6 +8,8 @@ import (
 	"sipd/ctl/output"
 )
 
+const aclShort = "Groups of users: what they may do"
+
 func (a *App) aclCommand() *cobra.Command {
 	var all bool
 	revoke := &cobra.Command{
@@ -21,7 +23,7 @@ func (a *App) aclCommand() *cobra.Command {
 		},
 	}
 	revoke.Flags().BoolVar(&all, "all", false, "out of every group")
-	return group("acl", "Groups of users: what they may do",
+	return group("acl", aclShort,
 		&cobra.Command{
 			Use: "grant USER GROUP...", Short: "Put a user into groups", Args: want(2, -1), ValidArgsFunction: a.completeUsers,
 			RunE: func(cmd *cobra.Command, args []string) error { return a.aclGrant(cmd.Context(), args[0], args[1:]) },

@@ -10,6 +10,8 @@ import (
 	"sipd/db"
 )
 
+const aliasShort = "Other addresses of users"
+
 func (a *App) aliasCommand() *cobra.Command {
 	var f db.Filter
 	list := &cobra.Command{
@@ -18,7 +20,7 @@ func (a *App) aliasCommand() *cobra.Command {
 	}
 	list.Flags().StringVar(&f.Domain, "domain", "", "only in this `domain`")
 	declareFilter(list, &f)
-	return group("alias", "Other addresses of users",
+	return group("alias", aliasShort,
 		&cobra.Command{
 			Use: "add USER ALIAS...", Short: "Give a user more addresses", Args: want(2, -1), ValidArgsFunction: a.completeUsers,
 			RunE: func(cmd *cobra.Command, args []string) error { return a.aliasAdd(cmd.Context(), args[0], args[1:]) },

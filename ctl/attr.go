@@ -38,6 +38,8 @@ func (o *ownerFlags) owner(cmd *cobra.Command, a *App, args []string) (db.Owner,
 	return db.OfUser(addr), args[1:], err
 }
 
+const attrShort = "Attributes of users, domains and of everyone"
+
 func (a *App) attrCommand() *cobra.Command {
 	var o ownerFlags
 	var typ string
@@ -95,7 +97,7 @@ func (a *App) attrCommand() *cobra.Command {
 	for _, c := range []*cobra.Command{set, show, rm} {
 		o.declare(c)
 	}
-	return group("attr", "Attributes of users, domains and of everyone", set, show, rm)
+	return group("attr", attrShort, set, show, rm)
 }
 
 // parseAttrs reads NAME=VALUE.

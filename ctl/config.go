@@ -21,7 +21,9 @@ const DefaultDB = "sqlite:///var/lib/sipd/sipd.db"
 // options are the flags of every command.
 type options struct {
 	db, flavour, context, config, output string
-	quiet                                bool
+	table                                string // of nouns that have several
+	servers                              []string
+	quiet, dryRun, yes                   bool
 }
 
 func (o *options) declare(root *cobra.Command) {
@@ -29,9 +31,12 @@ func (o *options) declare(root *cobra.Command) {
 	f.SortFlags = false
 	f.StringVar(&o.db, "db", "", "`URL` of the database: sqlite:///PATH, mysql://USER:PASSWORD@HOST/NAME, postgres://USER:PASSWORD@HOST/NAME (environment: SIPCTL_DB; default "+DefaultDB+")")
 	f.StringVar(&o.flavour, "flavour", "", "`name` of the tables' layout: ser, kamailio or auto, which looks (environment: SIPCTL_FLAVOUR)")
-	f.StringVarP(&o.output, "output", "o", "", "`form` of lists: table, json, jsonl, csv, tsv (environment: SIPCTL_OUTPUT; default table)")
+	f.StringVarP(&o.output, "output", "o", "", "`form` of lists: table, wide, json, jsonl, yaml, csv, tsv (environment: SIPCTL_OUTPUT; default table)")
 	f.StringVarP(&o.context, "context", "c", "", "`name` of a context of the configuration (environment: SIPCTL_CONTEXT)")
 	f.StringVar(&o.config, "config", "", "configuration `file` (environment: SIPCTL_CONFIG)")
+	f.StringArrayVarP(&o.servers, "server", "s", nil, "control `address` of a server that is told of changes, as sipcmd takes it; again for more (environment: SIPCTL_SERVER)")
+	f.BoolVar(&o.dryRun, "dry-run", false, "try a change and say what it did, but write nothing")
+	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "do not tell what was done")
 	complete := func(words ...string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -48,9 +53,10 @@ type settings struct {
 	db      string
 	flavour db.Flavour
 	output  output.Format
-	domain  string // of names without @
-	file    string // the configuration that was read, "" for none
-	context string // "" for none
+	domain  string   // of names without @
+	servers []string // that are told of changes
+	file    string   // the configuration that was read, "" for none
+	context string   // "" for none
 }
 
 // file is the configuration: TOML. Lists of tables, because viper folds the
@@ -68,6 +74,7 @@ type fileContext struct {
 	Flavour string `mapstructure:"flavour"`
 	Output  string `mapstructure:"output"`
 	Domain  string `mapstructure:"domain"`
+	Server  string `mapstructure:"server"` // one or several, blanks between them
 }
 
 // configure finds the settings: flags first, then a context named by a flag,
@@ -86,9 +93,9 @@ func (a *App) configure(cmd *cobra.Command) error {
 	}
 	env := fileContext{
 		DB: os.Getenv("SIPCTL_DB"), Flavour: os.Getenv("SIPCTL_FLAVOUR"),
-		Output: os.Getenv("SIPCTL_OUTPUT"), Domain: os.Getenv("SIPCTL_DOMAIN"),
+		Output: os.Getenv("SIPCTL_OUTPUT"), Domain: os.Getenv("SIPCTL_DOMAIN"), Server: os.Getenv("SIPCTL_SERVER"),
 	}
-	layers := []fileContext{{DB: a.opt.db, Flavour: a.opt.flavour, Output: a.opt.output}, env, ctx, conf.Common}
+	layers := []fileContext{{DB: a.opt.db, Flavour: a.opt.flavour, Output: a.opt.output, Server: strings.Join(a.opt.servers, " ")}, env, ctx, conf.Common}
 	if a.opt.context != "" {
 		layers[1], layers[2] = ctx, env
 	}
@@ -96,8 +103,9 @@ func (a *App) configure(cmd *cobra.Command) error {
 	for _, l := range layers {
 		all.DB, all.Flavour = first(all.DB, l.DB), first(all.Flavour, l.Flavour)
 		all.Output, all.Domain = first(all.Output, l.Output), first(all.Domain, l.Domain)
+		all.Server = first(all.Server, l.Server)
 	}
-	a.set = settings{db: first(all.DB, DefaultDB), domain: all.Domain, file: path, context: name, output: output.Table}
+	a.set = settings{servers: strings.Fields(all.Server), db: first(all.DB, DefaultDB), domain: all.Domain, file: path, context: name, output: output.Table}
 	if a.set.flavour, err = db.ParseFlavour(all.Flavour); err != nil {
 		return usagef(cmd, "%v", err)
 	}
@@ -172,14 +180,17 @@ func first(values ...string) string {
 	return ""
 }
 
+const configShort = "Show the settings and the contexts"
+
 func (a *App) configCommand() *cobra.Command {
-	return group("config", "Show the settings and the contexts",
+	return group("config", configShort,
 		&cobra.Command{
 			Use: "show", Short: "Show the settings that commands work with, without passwords", Args: want(0, 0),
 			RunE: func(*cobra.Command, []string) error {
 				return output.Record(a.Out, a.set.output,
 					output.F("db", db.Redact(a.set.db)), output.F("flavour", a.set.flavour.String()),
 					output.F("output", string(a.set.output)), output.F("domain", a.set.domain),
+					output.F("server", a.set.servers),
 					output.F("context", a.set.context), output.F("file", a.set.file))
 			},
 		},
@@ -190,13 +201,13 @@ func (a *App) configCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				w := output.New(a.Out, a.set.output, "context", "db", "flavour", "domain", "current")
+				w := output.New(a.Out, a.set.output, "context", "db", "flavour", "domain", "server", "current")
 				for _, c := range conf.Contexts {
 					url := c.DB
 					if url != "" {
 						url = db.Redact(url)
 					}
-					w.Row(c.Name, url, c.Flavour, c.Domain, c.Name == a.set.context)
+					w.Row(c.Name, url, c.Flavour, c.Domain, c.Server, c.Name == a.set.context)
 				}
 				return w.Close()
 			},

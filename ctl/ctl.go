@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,9 +26,11 @@ import (
 
 // Exit codes of [Run].
 const (
-	ExitDone   = 0
-	ExitFailed = 1 // nothing was changed, the message says why
-	ExitUsage  = 2 // the command line is wrong: nothing was tried
+	ExitDone    = 0
+	ExitFailed  = 1 // it was not done, the message says why
+	ExitUsage   = 2 // the command line is wrong: nothing was tried
+	ExitConnect = 3 // no server answers
+	ExitNotLive = 4 // it is stored, but a server was not told
 )
 
 // App is one run of sipctl with its surroundings.
@@ -44,7 +47,7 @@ type App struct {
 // code. Errors are printed on errw, each in one sentence.
 func Run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) int {
 	a := &App{In: in, Out: out, Err: errw}
-	root := a.Root()
+	root := a.root(args)
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)
@@ -57,10 +60,7 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) 
 		return ExitDone
 	}
 	fmt.Fprintf(errw, "sipctl: %s\n", output.CleanLines(message(err)))
-	if isUsage(err) {
-		return ExitUsage
-	}
-	return ExitFailed
+	return exitCode(err)
 }
 
 const long = `sipctl provisions a SIP server: it makes its database, checks it, and keeps
@@ -72,8 +72,20 @@ const rootExamples = `  sipctl db create                          make the datab
   sipctl user list -o json                  for programs
   sipctl --db mysql://sip@db.example.com/sip user list`
 
-// Root makes the tree of commands.
-func (a *App) Root() *cobra.Command {
+// Root makes the whole tree of commands.
+func (a *App) Root() *cobra.Command { return a.root(nil) }
+
+// top is a command of the first level. Its own commands are made when it is
+// called for: all of them with all their flags cost more than a change does.
+type top struct {
+	name, short string
+	aliases     []string
+	make        func() *cobra.Command
+}
+
+// root makes the tree for a command line: whole are those nouns that stand
+// somewhere in it, or all for a nil one.
+func (a *App) root(line []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "sipctl",
 		Long:          long,
@@ -89,13 +101,37 @@ func (a *App) Root() *cobra.Command {
 		return usagef(cmd, "%v", err)
 	})
 	a.opt.declare(root)
-	for _, c := range []*cobra.Command{
-		a.dbCommand(), a.domainCommand(), a.userCommand(), a.aliasCommand(),
-		a.attrCommand(), a.aclCommand(), a.configCommand(), a.versionCommand(),
-	} {
+	for _, t := range a.tops() {
+		if line == nil || slices.ContainsFunc(append(t.aliases, t.name), func(n string) bool { return slices.Contains(line, n) }) {
+			root.AddCommand(t.make())
+			continue
+		}
+		c := &cobra.Command{Use: t.name, Short: t.short, Aliases: t.aliases}
+		needCommand(c)
 		root.AddCommand(c)
 	}
 	return root
+}
+
+// tops are the commands of the first level.
+func (a *App) tops() []top {
+	out := []top{
+		{name: "db", short: dbShort, make: a.dbCommand},
+		{name: "domain", short: domainShort, make: a.domainCommand},
+		{name: "user", short: userShort, make: a.userCommand},
+		{name: "alias", short: aliasShort, make: a.aliasCommand},
+		{name: "attr", short: attrShort, make: a.attrCommand},
+		{name: "acl", short: aclShort, aliases: []string{"group"}, make: a.aclCommand},
+	}
+	out = append(out, a.nounTops()...)
+	return append(out,
+		top{name: "rpc", short: rpcShort, make: a.rpcCommand},
+		top{name: "server", short: serverShort, make: a.serverCommand},
+		top{name: "tls", short: tlsShort, make: a.tlsCommand},
+		top{name: "ping", short: pingShort, make: a.pingCommand},
+		top{name: "config", short: configShort, make: a.configCommand},
+		top{name: "version", short: versionShort, make: a.versionCommand},
+	)
 }
 
 // needCommand makes a command that only has others say which there are.
@@ -149,6 +185,9 @@ func (a *App) open(ctx context.Context, opts ...db.Option) (*db.DB, error) {
 	if a.database != nil {
 		return a.database, nil
 	}
+	if a.opt.dryRun {
+		opts = append(opts, db.DryRun())
+	}
 	d, err := db.Open(ctx, a.set.db, opts...)
 	if err != nil {
 		return nil, a.explainOpen(err)
@@ -188,10 +227,14 @@ func (a *App) reading(ctx context.Context) (db.Directory, error) {
 // say tells a person what was done; with -o json and the like, and with
 // --quiet, nobody reads it.
 func (a *App) say(format string, args ...any) error {
-	if a.opt.quiet || a.set.output != output.Table {
+	if a.opt.quiet || !a.set.output.Screen() {
 		return nil
 	}
-	_, err := fmt.Fprintln(a.Out, output.Clean(fmt.Sprintf(format, args...)))
+	line := fmt.Sprintf(format, args...)
+	if a.opt.dryRun {
+		line = "dry run, nothing is written: " + line
+	}
+	_, err := fmt.Fprintln(a.Out, output.Clean(line))
 	return err
 }
 
@@ -216,9 +259,11 @@ func (a *App) addresses(args []string) ([]db.Address, error) {
 	return out, nil
 }
 
+const versionShort = "Print the version of sipctl"
+
 func (a *App) versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print the version of sipctl", Args: want(0, 0),
+		Use: "version", Short: versionShort, Args: want(0, 0), Example: "  sipctl version",
 		PersistentPreRunE: func(*cobra.Command, []string) error { return nil }, // works without a configuration
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintf(a.Out, "sipctl %s\n", shell.Version())

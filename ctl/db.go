@@ -15,6 +15,8 @@ import (
 	"sipd/schema"
 )
 
+const dbShort = "Make, check and migrate the database"
+
 func (a *App) dbCommand() *cobra.Command {
 	var groups []string
 	create := &cobra.Command{
@@ -33,7 +35,7 @@ tables, columns, room, version numbers. Exits with 1 when something is wanting.`
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.check(cmd.Context(), groups) },
 	}
 	check.Flags().StringSliceVar(&groups, "group", []string{"standard"}, "`groups` of tables to check")
-	return group("db", "Make, check and migrate the database", create, check,
+	return group("db", dbShort, create, check,
 		&cobra.Command{
 			Use: "version [TABLE...]", Short: "Print the version numbers of the tables", Args: want(0, -1),
 			RunE: func(cmd *cobra.Command, args []string) error { return a.tableVersions(cmd.Context(), args) },

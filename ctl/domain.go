@@ -14,6 +14,8 @@ import (
 	"sipd/db"
 )
 
+const domainShort = "Domains that are served"
+
 func (a *App) domainCommand() *cobra.Command {
 	var d db.Domain
 	add := &cobra.Command{
@@ -41,7 +43,7 @@ func (a *App) domainCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.domainList(cmd.Context(), f) },
 	}
 	declareFilter(list, &f)
-	return group("domain", "Domains that are served", add, list,
+	return group("domain", domainShort, add, list,
 		&cobra.Command{
 			Use: "show DOMAIN", Short: "Show a domain by any of its names", Args: want(1, 1),
 			ValidArgsFunction: a.completeDomains,

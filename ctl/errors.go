@@ -44,6 +44,20 @@ func isUsage(err error) bool {
 	return usage || field
 }
 
+func exitCode(err error) int {
+	_, late := errors.AsType[*notLive](err)
+	_, connect := errors.AsType[*errConnect](err)
+	switch {
+	case isUsage(err):
+		return ExitUsage
+	case late:
+		return ExitNotLive
+	case connect:
+		return ExitConnect
+	}
+	return ExitFailed
+}
+
 // message is an error as a person reads it.
 func message(err error) string {
 	if errors.Is(err, context.Canceled) {

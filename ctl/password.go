@@ -72,7 +72,7 @@ func (p *passwordFlags) read(ctx context.Context, cmd *cobra.Command, a *App, wh
 	case p.file != "":
 		pw.Plain, err = passwordFile(p.file)
 	default:
-		pw.Plain, err = a.ask(ctx, cmd, who)
+		pw.Plain, err = a.askPassword(ctx, cmd, who)
 	}
 	return pw, err
 }
@@ -104,10 +104,12 @@ func passwordFile(path string) (string, error) {
 	return firstLine(f, path)
 }
 
-// ask asks twice at the terminal.
-func (a *App) ask(ctx context.Context, cmd *cobra.Command, who db.Address) (string, error) {
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// askPassword asks twice at the terminal.
+func (a *App) askPassword(ctx context.Context, cmd *cobra.Command, who db.Address) (string, error) {
 	f, ok := a.In.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	if !ok || !isTerminal(f) {
 		return "", usagef(cmd, "there is no terminal to ask for the password; give --password-stdin or --password-file FILE")
 	}
 	fd := int(f.Fd())

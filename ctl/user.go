@@ -11,9 +11,11 @@ import (
 	"sipd/db"
 )
 
+const userShort = "Users with their passwords"
+
 func (a *App) userCommand() *cobra.Command {
 	users := a.completeUsers
-	return group("user", "Users with their passwords",
+	return group("user", userShort,
 		a.userAddCommand(), a.userPasswdCommand(), a.userListCommand(),
 		&cobra.Command{
 			Use: "show USER", Short: "Show a user, by address or alias", Args: want(1, 1), ValidArgsFunction: users,

@@ -37,13 +37,14 @@ type DB struct {
 	source  string
 	w, r    *sqlx.DB
 	timeout time.Duration
-	ro      bool
+	ro, dry bool
 	breaker breaker
 	errors  atomic.Int64
 }
 
 type options struct {
 	create, readOnly bool
+	dry              bool
 	conns            int
 	timeout, connect time.Duration
 	journal, tls     string
@@ -59,6 +60,10 @@ func Create() Option { return func(o *options) { o.create = true } }
 
 // ReadOnly opens without writing anything; changes fail with ErrReadOnly.
 func ReadOnly() Option { return func(o *options) { o.readOnly = true } }
+
+// DryRun lets every transaction of [DB.Tx] do its work and then undoes it: what
+// would be refused is, and nothing is written.
+func DryRun() Option { return func(o *options) { o.dry = true } }
 
 // MaxConns limits how many connections read at once (default 8).
 func MaxConns(n int) Option { return func(o *options) { o.conns = n } }
@@ -107,7 +112,7 @@ func Open(ctx context.Context, rawURL string, opts ...Option) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &DB{Dialect: Dialect{l.engine}, source: l.String(), timeout: o.timeout, ro: o.readOnly}
+	d := &DB{Dialect: Dialect{l.engine}, source: l.String(), timeout: o.timeout, ro: o.readOnly, dry: o.dry}
 	switch l.engine {
 	case SQLite:
 		err = d.openSQLite(l, o)

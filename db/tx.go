@@ -82,7 +82,7 @@ func (d *DB) runTx(ctx context.Context, pool *sqlx.DB, o *sql.TxOptions, fn func
 			_ = tx.Rollback() // after a failed commit there is nothing to undo
 		}
 	}()
-	if err := fn(t); err != nil {
+	if err := fn(t); err != nil || d.dry {
 		return err
 	}
 	if err := d.Wrap(tx.Commit()); err != nil {

@@ -14,6 +14,9 @@ import (
 	"golang.org/x/term"
 )
 
+// Text is a cell as tables and CSV show it, not yet cleaned.
+func Text(v any) string { return text(v) }
+
 // text is a cell as tables and CSV show it.
 func text(v any) string {
 	switch v := v.(type) {

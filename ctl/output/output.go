@@ -1,5 +1,5 @@
 // Package output prints what a command has to show, in the form that the
-// user asked for with -o: a table for people, JSON, JSON lines, CSV or
+// user asked for with -o: a table for people, JSON, JSON lines, YAML, CSV or
 // tab-separated text for programs. sipctl and sipcmd share it; it knows
 // neither SIP nor databases.
 //
@@ -22,11 +22,17 @@ const (
 	// Table is aligned columns without a frame, header as given. Control
 	// characters of cells are escaped.
 	Table Format = "table"
+	// Wide is Table; a command shows all its columns then, not those alone that
+	// fit a screen.
+	Wide Format = "wide"
 	// JSON is one array of objects, members in the order of the columns,
 	// values with their types.
 	JSON Format = "json"
 	// JSONL is one JSON object a line.
 	JSONL Format = "jsonl"
+	// YAML is a list of maps, members in the order of the columns; what reads
+	// as a number without being one is quoted.
+	YAML Format = "yaml"
 	// CSV is RFC 4180 quoting with a header line. Lines end in LF, not CRLF:
 	// readers take both, and shell loops only the former.
 	CSV Format = "csv"
@@ -37,8 +43,14 @@ const (
 
 // Formats lists the names that [ParseFormat] takes.
 func Formats() []string {
-	return []string{string(Table), string(JSON), string(JSONL), string(CSV), string(TSV)}
+	return []string{string(Table), string(Wide), string(JSON), string(JSONL), string(YAML), string(CSV), string(TSV)}
 }
+
+// Screen tells that people read it: a table, wide or not.
+func (f Format) Screen() bool { return f == Table || f == Wide }
+
+// Nested tells that a cell may hold lists and objects.
+func (f Format) Nested() bool { return f == JSON || f == JSONL || f == YAML }
 
 // ParseFormat reads the value of -o. The error names the formats there are.
 func ParseFormat(s string) (Format, error) {
@@ -82,12 +94,14 @@ type form interface {
 func New(out io.Writer, f Format, columns ...string) *Writer {
 	w := &Writer{columns: columns}
 	switch f {
-	case Table:
+	case Table, Wide:
 		w.form = &tableForm{out: out, columns: columns}
 	case JSON:
 		w.form = &jsonForm{out: out, columns: columns}
 	case JSONL:
 		w.form = &jsonForm{out: out, columns: columns, lines: true}
+	case YAML:
+		w.form = &yamlForm{out: out, columns: columns}
 	case CSV:
 		w.form = newCSV(out, columns)
 	case TSV:
@@ -136,8 +150,10 @@ func F(name string, value any) Field { return Field{name, value} }
 // JSON and JSON lines one object, elsewhere a header and one row.
 func Record(out io.Writer, f Format, fields ...Field) error {
 	switch f {
-	case Table:
+	case Table, Wide:
 		return recordTable(out, fields)
+	case YAML:
+		return writeYAML(out, fieldsNode(fields))
 	case JSON, JSONL:
 		line, err := appendObject(nil, fields)
 		if err != nil {

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
 )
 
 func TestFormats(t *testing.T) {
@@ -25,6 +27,11 @@ func TestFormats(t *testing.T) {
 			`{"name":"b b","port":-1,"tags":null,"seen":null,"note":"\u001b[2Jx\n"}]` + "\n"},
 		{JSONL, `{"name":"alice","port":5060,"tags":["a","b"],"seen":"2026-11-24T08:00:00Z","note":null}` + "\n" +
 			`{"name":"b b","port":-1,"tags":null,"seen":null,"note":"\u001b[2Jx\n"}` + "\n"},
+		{Wide, "name   port  tags  seen                  note\n" +
+			"alice  5060  a, b  2026-11-24T08:00:00Z\n" +
+			"b b    -1                                \\x1b[2Jx\\n\n"},
+		{YAML, "- name: alice\n  port: 5060\n  tags:\n    - a\n    - b\n  seen: \"2026-11-24T08:00:00Z\"\n  note: null\n" +
+			"- name: b b\n  port: -1\n  tags: null\n  seen: null\n  note: \"\\e[2Jx\\n\"\n"},
 		{CSV, "name,port,tags,seen,note\nalice,5060,\"a, b\",2026-11-24T08:00:00Z,\nb b,-1,,,\"\x1b[2Jx\n\"\n"},
 		{TSV, "name\tport\ttags\tseen\tnote\nalice\t5060\ta, b\t2026-11-24T08:00:00Z\t\nb b\t-1\t\t\t\\x1b[2Jx\\n\n"},
 	} {
@@ -40,7 +47,7 @@ func TestFormats(t *testing.T) {
 
 func TestNoRows(t *testing.T) {
 	for f, want := range map[Format]string{
-		Table: "a  b\n", JSON: "[]\n", JSONL: "", CSV: "a,b\n", TSV: "a\tb\n",
+		Table: "a  b\n", JSON: "[]\n", JSONL: "", YAML: "[]\n", CSV: "a,b\n", TSV: "a\tb\n",
 	} {
 		var b bytes.Buffer
 		if err := New(&b, f, "a", "b").Close(); err != nil || b.String() != want {
@@ -54,6 +61,7 @@ func TestRecord(t *testing.T) {
 	for f, want := range map[Format]string{
 		Table: "user:     alice\naliases:  a\n          b\nn:        1\n",
 		JSON:  `{"user":"alice","aliases":["a","b"],"none":[],"n":1}` + "\n",
+		YAML:  "user: alice\naliases:\n  - a\n  - b\nnone: []\nn: 1\n",
 		CSV:   "user,aliases,none,n\nalice,\"a, b\",,1\n",
 	} {
 		var b bytes.Buffer
@@ -87,7 +95,7 @@ func TestErrors(t *testing.T) {
 	if err := New(&bytes.Buffer{}, JSON, "a").Row(1, 2); err == nil {
 		t.Error("a row of two cells for one column is taken")
 	}
-	if err := New(&bytes.Buffer{}, "yaml", "a").Close(); err == nil || !strings.Contains(err.Error(), "jsonl") {
+	if err := New(&bytes.Buffer{}, "xml", "a").Close(); err == nil || !strings.Contains(err.Error(), "jsonl") {
 		t.Errorf("unknown format: %v, want an error that names the formats", err)
 	}
 	for _, f := range Formats() {
@@ -135,7 +143,7 @@ func FuzzCells(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		var b bytes.Buffer
-		for _, form := range []Format{Table, TSV, JSON} {
+		for _, form := range []Format{YAML, Table, TSV, JSON} {
 			b.Reset()
 			w := New(&b, form, "c", "d")
 			w.Row(s, "x")
@@ -145,6 +153,12 @@ func FuzzCells(f *testing.F) {
 			body := strings.ReplaceAll(strings.ReplaceAll(b.String(), "\n", ""), "\t", "")
 			if !utf8.ValidString(body) || strings.ContainsFunc(body, unsafeRune) {
 				t.Fatalf("%s prints %q", form, b.String())
+			}
+			if form == YAML {
+				var rows []map[string]any
+				if err := yaml.Unmarshal(b.Bytes(), &rows); err != nil || rows[0]["c"] != strings.ToValidUTF8(s, "\ufffd") {
+					t.Fatalf("YAML of %q is %q, reads back as %q, %v", s, b.String(), rows, err)
+				}
 			}
 		}
 		var rows []map[string]string

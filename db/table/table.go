@@ -55,16 +55,17 @@ func Open(ctx context.Context, d *db.DB, f db.Flavour, name string) (*Table, err
 	if err != nil {
 		return nil, err
 	}
-	return In(d, f, found, name)
+	return Like(d, f, found, name, name)
 }
 
-// In is Open where the tables of the database are known already.
-func In(d *db.DB, f db.Flavour, found schema.Tables, name string) (*Table, error) {
-	def := schema.Of(f).Table(name)
+// Like opens a table that has the form of another: servers read several of one
+// form under names of their own. found are the tables of the database.
+func Like(d *db.DB, f db.Flavour, found schema.Tables, name, form string) (*Table, error) {
+	def := schema.Of(f).Table(form)
 	have := found[name]
 	if have == nil {
 		m := &schema.MismatchError{Source: d.Source(), Table: name, Found: "none", Wanted: "one", Command: "sipctl db check"}
-		if def != nil {
+		if def != nil && name == form {
 			m.Command = "sipctl db create --group " + def.Group
 		}
 		return nil, m
