@@ -6,20 +6,19 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sipd/ctl/output"
 	"sipd/db"
 )
 
 const aliasShort = "Other addresses of users"
 
 func (a *App) aliasCommand() *cobra.Command {
-	var f db.Filter
+	var f nameFlags
 	list := &cobra.Command{
 		Use: "list [USER]", Aliases: []string{"ls", "show"}, Short: "List the aliases, of a user or all", Args: want(0, 1), ValidArgsFunction: a.completeUsers,
-		RunE: func(cmd *cobra.Command, args []string) error { return a.aliasList(cmd.Context(), args, f) },
+		RunE: func(cmd *cobra.Command, args []string) error { return a.aliasList(cmd.Context(), args, &f) },
 	}
 	list.Flags().StringVar(&f.Domain, "domain", "", "only in this `domain`")
-	declareFilter(list, &f)
+	f.declare(list)
 	return group("alias", aliasShort,
 		&cobra.Command{
 			Use: "add USER ALIAS...", Short: "Give a user more addresses", Args: want(2, -1), ValidArgsFunction: a.completeUsers,
@@ -86,7 +85,7 @@ func (a *App) aliasRemove(ctx context.Context, names []string) error {
 	return errors.Join(errs...)
 }
 
-func (a *App) aliasList(ctx context.Context, args []string, f db.Filter) error {
+func (a *App) aliasList(ctx context.Context, args []string, f *nameFlags) error {
 	dir, err := a.reading(ctx)
 	if err != nil {
 		return err
@@ -102,14 +101,17 @@ func (a *App) aliasList(ctx context.Context, args []string, f db.Filter) error {
 		}
 		f.User = u.Address
 	}
-	w := output.New(a.Out, a.set.output, "alias", "user")
-	for al, err := range dir.Aliases(ctx, f) {
+	w, err := a.list(&f.listFlags, []string{"alias", "user"})
+	if err != nil {
+		return err
+	}
+	for al, err := range dir.Aliases(ctx, f.filter()) {
 		if err != nil {
 			return err
 		}
-		if err := w.Row(al.Alias.String(), al.User.String()); err != nil {
+		if err := w.row(al.Alias.String(), al.User.String()); err != nil {
 			return err
 		}
 	}
-	return w.Close()
+	return w.close()
 }

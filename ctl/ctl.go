@@ -79,8 +79,17 @@ func (a *App) Root() *cobra.Command { return a.root(nil) }
 // called for: all of them with all their flags cost more than a change does.
 type top struct {
 	name, short string
+	part        string // of the help: the id of one of parts
 	aliases     []string
 	make        func() *cobra.Command
+}
+
+// parts group the commands of the first level in the help.
+var parts = []*cobra.Group{
+	{ID: "users", Title: "Users and domains:"},
+	{ID: "tables", Title: "Tables of modules:"},
+	{ID: "server", Title: "The running server:"},
+	{ID: "tool", Title: "The database and this tool:"},
 }
 
 // root makes the tree for a command line: whole are those nouns that stand
@@ -101,43 +110,62 @@ func (a *App) root(line []string) *cobra.Command {
 		return usagef(cmd, "%v", err)
 	})
 	a.opt.declare(root)
+	root.AddGroup(parts...)
+	root.SetHelpCommandGroupID("tool")
+	root.SetCompletionCommandGroupID("tool")
 	for _, t := range a.tops() {
 		if line == nil || slices.ContainsFunc(append(t.aliases, t.name), func(n string) bool { return slices.Contains(line, n) }) {
-			root.AddCommand(t.make())
+			c := t.make()
+			c.GroupID = t.part
+			root.AddCommand(c)
+			giveExamples(c)
 			continue
 		}
-		c := &cobra.Command{Use: t.name, Short: t.short, Aliases: t.aliases}
+		c := &cobra.Command{Use: t.name, Short: t.short, Aliases: t.aliases, GroupID: t.part}
 		needCommand(c)
 		root.AddCommand(c)
 	}
 	return root
 }
 
+// giveExamples writes the examples of commands that know their arguments alone.
+func giveExamples(c *cobra.Command) {
+	args, ok := c.Annotations[exampleArgs]
+	if !ok {
+		args, ok = examples[strings.TrimPrefix(c.CommandPath(), "sipctl ")]
+	}
+	if ok && c.Example == "" {
+		c.Example = strings.TrimRight("  "+c.CommandPath()+" "+args, " ")
+	}
+	for _, s := range c.Commands() {
+		giveExamples(s)
+	}
+}
+
 // tops are the commands of the first level.
 func (a *App) tops() []top {
 	out := []top{
-		{name: "db", short: dbShort, make: a.dbCommand},
-		{name: "domain", short: domainShort, make: a.domainCommand},
-		{name: "user", short: userShort, make: a.userCommand},
-		{name: "alias", short: aliasShort, make: a.aliasCommand},
-		{name: "attr", short: attrShort, make: a.attrCommand},
-		{name: "acl", short: aclShort, aliases: []string{"group"}, make: a.aclCommand},
+		{name: "domain", part: "users", short: domainShort, make: a.domainCommand},
+		{name: "user", part: "users", short: userShort, make: a.userCommand},
+		{name: "alias", part: "users", short: aliasShort, make: a.aliasCommand},
+		{name: "attr", part: "users", short: attrShort, make: a.attrCommand},
+		{name: "acl", part: "users", short: aclShort, aliases: []string{"group"}, make: a.aclCommand},
 	}
 	out = append(out, a.nounTops()...)
 	return append(out,
-		top{name: "rpc", short: rpcShort, make: a.rpcCommand},
-		top{name: "server", short: serverShort, make: a.serverCommand},
-		top{name: "tls", short: tlsShort, make: a.tlsCommand},
-		top{name: "ping", short: pingShort, make: a.pingCommand},
-		top{name: "config", short: configShort, make: a.configCommand},
-		top{name: "version", short: versionShort, make: a.versionCommand},
+		top{name: "rpc", part: "server", short: rpcShort, make: a.rpcCommand},
+		top{name: "server", part: "server", short: serverShort, make: a.serverCommand},
+		top{name: "tls", part: "server", short: tlsShort, make: a.tlsCommand},
+		top{name: "ping", part: "server", short: pingShort, make: a.pingCommand},
+		top{name: "db", part: "tool", short: dbShort, make: a.dbCommand},
+		top{name: "config", part: "tool", short: configShort, make: a.configCommand},
+		top{name: "version", part: "tool", short: versionShort, make: a.versionCommand},
 	)
 }
 
 // needCommand makes a command that only has others say which there are.
 func needCommand(c *cobra.Command) {
 	c.Args = cobra.ArbitraryArgs
-	c.SuggestionsMinimumDistance = 2
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		var names []string
 		for _, s := range cmd.Commands() {
@@ -148,6 +176,7 @@ func needCommand(c *cobra.Command) {
 		if len(args) == 0 {
 			return usagef(cmd, "a command is missing; there are %s", strings.Join(names, ", "))
 		}
+		cmd.SuggestionsMinimumDistance = max(1, len(args[0])/3)
 		if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
 			return usagef(cmd, "unknown command %q; did you mean %s", args[0], strings.Join(like, " or "))
 		}

@@ -37,12 +37,12 @@ func (a *App) domainCommand() *cobra.Command {
 		},
 	}
 	rm.Flags().BoolVar(&cascade, "cascade", false, "remove its users too")
-	var f db.Filter
+	var f nameFlags
 	list := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List the domains", Args: want(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.domainList(cmd.Context(), f) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.domainList(cmd.Context(), &f) },
 	}
-	declareFilter(list, &f)
+	f.declare(list)
 	return group("domain", domainShort, add, list,
 		&cobra.Command{
 			Use: "show DOMAIN", Short: "Show a domain by any of its names", Args: want(1, 1),
@@ -65,18 +65,22 @@ func (a *App) domainCommand() *cobra.Command {
 			}))
 }
 
-// declareFilter gives a list the flags that narrow it.
-func declareFilter(cmd *cobra.Command, f *db.Filter) {
-	cmd.Flags().SortFlags = false
-	cmd.Flags().StringVar(&f.Match, "match", "", "only names that contain the `text`")
-	cmd.Flags().IntVar(&f.Limit, "limit", 0, "at most so `many` (default all)")
-	cmd.Flags().IntVar(&f.Offset, "offset", 0, "leave out the first `so-many`")
-	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
-		if f.Limit < 0 || f.Offset < 0 {
-			return usagef(cmd, "--limit and --offset are not negative")
-		}
-		return nil
-	}
+// nameFlags narrow a list of what has a name.
+type nameFlags struct {
+	listFlags
+	db.Filter
+}
+
+func (n *nameFlags) declare(cmd *cobra.Command) {
+	n.listFlags.declare(cmd, false, false)
+	cmd.Flags().StringVar(&n.Match, "match", "", "only names that contain the `text`")
+}
+
+// filter is what the directory is asked for.
+func (n *nameFlags) filter() db.Filter {
+	f := n.Filter
+	n.page(&f)
+	return f
 }
 
 func (a *App) domainAdd(ctx context.Context, d db.Domain) error {
@@ -147,19 +151,24 @@ func rowsOf(c db.Counts) string {
 	return fmt.Sprintf("%d rows: %s", c.Total(), strings.Join(parts, ", "))
 }
 
-func (a *App) domainList(ctx context.Context, f db.Filter) error {
+func (a *App) domainList(ctx context.Context, f *nameFlags) error {
 	dir, err := a.reading(ctx)
 	if err != nil {
 		return err
 	}
-	w := output.New(a.Out, a.set.output, "domain", "did", "aliases", "realm")
-	for d, err := range dir.Domains(ctx, f) {
+	w, err := a.list(&f.listFlags, []string{"domain", "did", "aliases", "realm"})
+	if err != nil {
+		return err
+	}
+	for d, err := range dir.Domains(ctx, f.filter()) {
 		if err != nil {
 			return err
 		}
-		w.Row(d.Name, d.DID, orEmpty(d.Aliases), d.Realm)
+		if err := w.row(d.Name, d.DID, orEmpty(d.Aliases), d.Realm); err != nil {
+			return err
+		}
 	}
-	return w.Close()
+	return w.close()
 }
 
 func (a *App) domainShow(ctx context.Context, name string) error {

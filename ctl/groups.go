@@ -6,6 +6,7 @@ import "github.com/spf13/cobra"
 // perhaps commands that are none.
 type nounGroup struct {
 	name, short string
+	part        string // of the help
 	aliases     []string
 	more        func(a *App) []*cobra.Command
 }
@@ -17,8 +18,8 @@ var nounGroups = []nounGroup{
 	{name: "imc", short: "Conferences by message: rooms, members"},
 	{name: "acc", short: "The books: calls, missed calls, rates", more: (*App).accCommands},
 	{name: "presence", short: "Presence: states, watchers, documents", more: (*App).presenceCommands},
-	{name: "dialog", short: "Dialogs: of the running server, and stored", more: (*App).dialogCommands},
-	{name: "ul", short: "Registered contacts: of the running server, and stored", more: (*App).ulCommands},
+	{name: "dialog", part: "server", short: "Dialogs: of the running server, and stored", more: (*App).dialogCommands},
+	{name: "ul", part: "server", short: "Registered contacts: of the running server, and stored", more: (*App).ulCommands},
 }
 
 // nounTops are the first-level commands of the simple tables.
@@ -26,11 +27,11 @@ func (a *App) nounTops() []top {
 	var out []top
 	for _, n := range nouns {
 		if n.path() == "" {
-			out = append(out, top{n.name, n.short, n.aliases, func() *cobra.Command { return n.command(a) }})
+			out = append(out, top{n.name, n.short, n.helpPart(), n.aliases, func() *cobra.Command { return n.command(a) }})
 		}
 	}
 	for _, g := range nounGroups {
-		out = append(out, top{g.name, g.short, g.aliases, func() *cobra.Command {
+		out = append(out, top{g.name, g.short, first(g.part, "tables"), g.aliases, func() *cobra.Command {
 			var subs []*cobra.Command
 			if g.more != nil {
 				subs = g.more(a)
@@ -47,3 +48,5 @@ func (a *App) nounTops() []top {
 	}
 	return out
 }
+
+func (n *noun) helpPart() string { return first(n.part, "tables") }

@@ -39,14 +39,14 @@ Only user must be there; without password and ha1 the user cannot log in.`,
 
 func (a *App) userExportCommand() *cobra.Command {
 	var secrets bool
-	var f db.Filter
+	var f nameFlags
 	c := &cobra.Command{
 		Use: "export", Short: "Print the users as a CSV file that import reads", Args: want(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.userExport(cmd.Context(), f, secrets) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.userExport(cmd.Context(), f.filter(), secrets) },
 	}
 	c.Flags().BoolVar(&secrets, "secrets", false, "with the hashes and passwords: whoever has them can log in")
 	c.Flags().StringVar(&f.Domain, "domain", "", "only of this `domain`")
-	declareFilter(c, &f)
+	f.declare(c)
 	return c
 }
 

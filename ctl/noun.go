@@ -19,6 +19,7 @@ import (
 type noun struct {
 	name    string
 	aliases []string
+	part    string // of the help, "" for tables
 	short   string // what it is, for the list of nouns
 	thing   string // what one row is, "destination"
 	example string // of add
@@ -293,17 +294,22 @@ func (r *Rows) Add(ctx context.Context, words []string, given map[string]string)
 	})
 }
 
-// sameKey are the conditions that find the new row's key, nil when the row
-// does not have all of it.
+// sameKey are the conditions that find the new row's key, whose columns have
+// their defaults where nobody gave them a value; nil when there is no telling.
 func (r *Rows) sameKey(cells []table.Cell) []table.Cond {
 	var out []table.Cond
 	for _, x := range r.place.key {
 		for _, column := range x.columns {
 			i := slices.IndexFunc(cells, func(c table.Cell) bool { return c.Column == column })
-			if i < 0 {
+			if i >= 0 {
+				out = append(out, table.Eq(column, cells[i].Value))
+				continue
+			}
+			v, err := r.t.Default(column)
+			if err != nil {
 				return nil
 			}
-			out = append(out, table.Eq(column, cells[i].Value))
+			out = append(out, table.Eq(column, v))
 		}
 	}
 	return out

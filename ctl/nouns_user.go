@@ -67,7 +67,7 @@ var userNouns = []*noun{
 			place{table: "cpl", key: []arg{ofUID()}, screen: []string{"uid"}}),
 	},
 	{
-		name: "usralias", short: "URI users that may be used by a user (module uri_db)", thing: "URI user", example: "alice@example.com 100",
+		name: "uri", part: "users", short: "URIs of users: their own and their others (ser flavour), and those of module uri_db", thing: "URI user", example: "alice@example.com 100",
 		in: kamailio(place{table: "uri", add: []arg{ofUser("username", "domain"), val("URI_USER", "uri_user")}, key: []arg{ofUser("username", "domain"), val("URI_USER", "uri_user")}, stamp: "last_modified"}),
 	},
 	{

@@ -90,14 +90,14 @@ func (a *App) userPasswdCommand() *cobra.Command {
 }
 
 func (a *App) userListCommand() *cobra.Command {
-	var f db.Filter
+	var f nameFlags
 	c := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List the users", Args: want(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.userList(cmd.Context(), f) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.userList(cmd.Context(), &f) },
 	}
 	c.Flags().StringVar(&f.Domain, "domain", "", "only of this `domain`")
 	_ = c.RegisterFlagCompletionFunc("domain", a.completeDomains) // the flag is the line above
-	declareFilter(c, &f)
+	f.declare(c)
 	return c
 }
 
@@ -220,7 +220,7 @@ func (a *App) userDisable(ctx context.Context, name string, off bool) error {
 	return a.say("enabled user %s", addr)
 }
 
-func (a *App) userList(ctx context.Context, f db.Filter) error {
+func (a *App) userList(ctx context.Context, f *nameFlags) error {
 	dir, err := a.reading(ctx)
 	if err != nil {
 		return err
@@ -230,16 +230,19 @@ func (a *App) userList(ctx context.Context, f db.Filter) error {
 			return explain(ctx, dir, err, f.Domain)
 		}
 	}
-	w := output.New(a.Out, a.set.output, "user", "uid", "realm", "secret", "disabled")
-	for u, err := range dir.Users(ctx, f) {
+	w, err := a.list(&f.listFlags, []string{"user", "uid", "realm", "secret", "disabled"})
+	if err != nil {
+		return err
+	}
+	for u, err := range dir.Users(ctx, f.filter()) {
 		if err != nil {
 			return err
 		}
-		if err := w.Row(u.Address.String(), u.UID, u.Realm, u.Secret, u.Disabled); err != nil {
+		if err := w.row(u.Address.String(), u.UID, u.Realm, u.Secret, u.Disabled); err != nil {
 			return err
 		}
 	}
-	return w.Close()
+	return w.close()
 }
 
 func (a *App) userShow(ctx context.Context, name string) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -80,25 +81,105 @@ func runExample(t *testing.T, line string) string {
 	return strings.TrimSuffix(out.String(), "\n")
 }
 
-// TestDocsCommands: every command and every flag is in the document.
+// TestDocsCommands: docs/sipctl-commands.md is the tree of commands (go test
+// -run DocsCommands -update writes it), and docs/sipctl.md speaks of each of its
+// first level.
 func TestDocsCommands(t *testing.T) {
+	root := (&ctl.App{}).Root()
+	const file = "../../docs/sipctl-commands.md"
+	want := reference(root)
+	if *update {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Errorf("%s is not the tree of commands; go test ./cmd/sipctl -run DocsCommands -update writes it", file)
+	}
 	doc, err := os.ReadFile("../../docs/sipctl.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, c := range root.Commands() {
+		if !strings.Contains(string(doc), "`"+c.Name()) {
+			t.Errorf("docs/sipctl.md does not speak of %s", c.Name())
+		}
+		if c.Name() == "db" {
+			inDocument(t, string(doc), c)
+		}
+	}
+}
+
+// inDocument wants every command and every flag below c in the document.
+func inDocument(t *testing.T, doc string, c *cobra.Command) {
+	t.Helper()
+	for _, s := range c.Commands() {
+		inDocument(t, doc, s)
+	}
+	if !c.HasSubCommands() && !strings.Contains(doc, "`"+strings.TrimPrefix(c.CommandPath(), "sipctl ")) {
+		t.Errorf("docs/sipctl.md does not have the command %s", c.CommandPath())
+	}
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if !strings.Contains(doc, "--"+f.Name) {
+			t.Errorf("docs/sipctl.md does not have --%s of %s", f.Name, c.CommandPath())
+		}
+	})
+}
+
+// reference is every command that does something: what it is, its options, an
+// example.
+func reference(root *cobra.Command) string {
+	var b strings.Builder
+	b.WriteString("# The commands of sipctl\n\nWritten by a test from the tree of commands. The options that all commands have\nare in [sipctl.md](sipctl.md).\n")
 	var walk func(c *cobra.Command)
 	walk = func(c *cobra.Command) {
+		if c.HasParent() && !c.Parent().HasParent() {
+			fmt.Fprintf(&b, "\n## %s\n\n%s.\n", c.Name(), c.Short)
+		}
+		if !c.HasSubCommands() {
+			fmt.Fprintf(&b, "\n### `%s`\n\n%s.\n", strings.TrimSuffix(strings.TrimPrefix(c.UseLine(), "sipctl "), " [flags]"), c.Short)
+			var opts []string
+			c.NonInheritedFlags().VisitAll(func(f *pflag.Flag) {
+				name, _ := pflag.UnquoteUsage(f)
+				opts = append(opts, strings.TrimSpace("`--"+f.Name+" "+name)+"`")
+			})
+			if len(opts) > 0 {
+				fmt.Fprintf(&b, "Options: %s.\n", strings.Join(opts, ", "))
+			}
+			if c.Example != "" {
+				fmt.Fprintf(&b, "\n    %s\n", strings.ReplaceAll(strings.TrimSpace(c.Example), "\n  ", "\n    "))
+			}
+		}
 		for _, s := range c.Commands() {
 			walk(s)
 		}
-		if !c.HasSubCommands() && !strings.Contains(string(doc), "`"+strings.TrimPrefix(c.CommandPath(), "sipctl ")) {
-			t.Errorf("docs/sipctl.md does not have the command %s", c.CommandPath())
+	}
+	for _, c := range root.Commands() {
+		if c.Name() != "db" { // the document has it
+			walk(c)
 		}
-		c.Flags().VisitAll(func(f *pflag.Flag) {
-			if !strings.Contains(string(doc), "--"+f.Name) {
-				t.Errorf("docs/sipctl.md does not have --%s of %s", f.Name, c.CommandPath())
-			}
-		})
+	}
+	return b.String()
+}
+
+// TestEveryCommandHasHelp: each says what it does, and each that acts shows an
+// example.
+func TestEveryCommandHasHelp(t *testing.T) {
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		if c.Short == "" && c.HasParent() {
+			t.Errorf("%s does not say what it is", c.CommandPath())
+		}
+		if !c.HasSubCommands() && c.Example == "" && !strings.HasPrefix(c.CommandPath(), "sipctl db ") {
+			t.Errorf("%s shows no example", c.CommandPath())
+		}
+		for _, s := range c.Commands() {
+			walk(s)
+		}
 	}
 	walk((&ctl.App{}).Root())
 }

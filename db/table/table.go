@@ -181,6 +181,21 @@ func (t *Table) column(name string) *Column {
 	return nil
 }
 
+// Default is what a row has in the column when nobody gives it a value. A
+// column that must be given one is a *[db.FieldError].
+func (t *Table) Default(column string) (any, error) {
+	c, err := t.Column(column)
+	switch {
+	case err != nil:
+		return nil, err
+	case c.Auto, c.Must:
+		return nil, c.bad("", "has no default")
+	case c.Null && c.Default == "":
+		return nil, nil
+	}
+	return t.Parse(column, c.Default)
+}
+
 // Has tells whether there is a column of that name.
 func (t *Table) Has(name string) bool { return t.column(name) != nil }
 

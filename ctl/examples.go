@@ -1,0 +1,44 @@
+package ctl
+
+// examples are those of commands that are written by hand: what follows
+// "sipctl" and the name of the command.
+var examples = map[string]string{
+	"domain add":       "example.com --alias example.org",
+	"domain alias add": "example.com example.net",
+	"domain alias rm":  "example.net",
+	"domain list":      "--match example",
+	"domain rm":        "example.com --cascade",
+	"domain show":      "example.com -o json",
+
+	"user add":     "alice@example.com --password-file FILE --alias 100@example.com",
+	"user disable": "alice@example.com",
+	"user enable":  "alice@example.com",
+	"user export":  "--domain example.com --secrets",
+	"user import":  "users.csv",
+	"user list":    "--domain example.com --columns user,disabled --sort -user",
+	"user passwd":  "alice@example.com",
+	"user rm":      "alice@example.com bob@example.com",
+	"user show":    "100@example.com -o yaml",
+
+	"alias add":  "alice@example.com 100@example.com 101@example.com",
+	"alias list": "alice@example.com",
+	"alias rm":   "100@example.com",
+
+	"attr rm":   "alice@example.com lang",
+	"attr set":  "alice@example.com lang=cs --type string",
+	"attr show": "--of-domain example.com",
+
+	"acl grant":  "alice@example.com int voicemail",
+	"acl revoke": "alice@example.com int",
+	"acl show":   "alice@example.com",
+
+	"config contexts": "",
+	"config show":     "",
+
+	"db check":          "",
+	"db create":         "--flavour kamailio",
+	"db migrate plan":   "--from sqlite:old.db",
+	"db migrate run":    "--from sqlite:old.db",
+	"db migrate verify": "--from sqlite:old.db",
+	"db version":        "subscriber location",
+}
