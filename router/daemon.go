@@ -122,6 +122,9 @@ func (d *daemon) TCP() corerpc.TCP {
 	return t
 }
 
+// Resolver finds hosts.
+func (d *daemon) Resolver() *transport.Resolver { return d.transport.Resolver() }
+
 // Signal does what the process does on sig: TERM and INT end it.
 func (d *daemon) Signal(sig syscall.Signal) error {
 	switch sig {

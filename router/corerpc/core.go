@@ -99,6 +99,10 @@ func (s *Source) core() []*rpc.Method {
 		{Name: "core.tcp_options", Help: "Tells the settings of the stream transports.", Handler: handler(s.tcpOptions)},
 		{Name: "core.uptime", Help: "Tells the time, the time of the start, and the seconds between.", Reply: "struct {now: string, up_since: string, uptime: int}", Handler: handler(s.uptime)},
 		{
+			Name: "core.udp4_raw_info", Help: "Tells how UDP over IPv4 is sent: always by ordinary sockets, so the first number is 0.",
+			Reply: "struct {udp4_raw, udp4_raw_mtu, udp4_raw_ttl: int}", Handler: handler(s.rawInfo),
+		},
+		{
 			Name: "core.version", Help: "Tells name, version and platform.",
 			Handler: handler(func() ([]rpc.Value, error) {
 				b := d.Build()
@@ -129,6 +133,23 @@ func orAny(s string) string {
 		return "*"
 	}
 	return s
+}
+
+// rawInfo shows the settings of raw sockets, which sipd does not use. A TTL of
+// -1 is the system's.
+func (s *Source) rawInfo() ([]rpc.Value, error) {
+	ttl := s.coreInt("udp4_raw_ttl")
+	if ttl < 0 {
+		ttl = 64
+		if b, err := os.ReadFile("/proc/sys/net/ipv4/ip_default_ttl"); err == nil {
+			if n, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil {
+				ttl = n
+			}
+		}
+	}
+	return []rpc.Value{rpc.Struct{
+		rpc.M("udp4_raw", rpc.Int(0)), rpc.M("udp4_raw_mtu", rpc.Int(s.coreInt("udp4_raw_mtu"))), rpc.M("udp4_raw_ttl", rpc.Int(ttl)),
+	}}, nil
 }
 
 func flags(d Daemon) string { return strings.Join(d.Build().Flags, ", ") }

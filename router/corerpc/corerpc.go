@@ -9,11 +9,13 @@ package corerpc
 import (
 	"context"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
 	"sipd/router/cfg"
 	"sipd/router/stat"
+	"sipd/router/transport"
 	"sipd/rpc"
 )
 
@@ -38,6 +40,8 @@ type Daemon interface {
 	Defines() []Define
 	// TCP is the state of the stream transports.
 	TCP() TCP
+	// Resolver finds hosts.
+	Resolver() *transport.Resolver
 	// Signal does what the signal does when the process gets it. It returns at
 	// once.
 	Signal(sig syscall.Signal) error
@@ -111,7 +115,7 @@ type Source struct {
 
 // Register adds the methods to the source's registry.
 func Register(s Source) error {
-	return s.Registry.Add(append(append(s.core(), s.system()...), s.statistics()...)...)
+	return s.Registry.Add(slices.Concat(s.core(), s.system(), s.statistics(), s.dns(), blocklist())...)
 }
 
 // handler is a method without parameters that answers values.

@@ -46,7 +46,13 @@ type answer struct {
 	rrs     []dns.RR
 	err     error
 	expires time.Time
+	// The cache's mutex guards the fields below.
+	used      time.Time
+	permanent bool // entered by hand, never expires
 }
+
+// live says whether a ready answer still counts.
+func (a *answer) live(now time.Time) bool { return a.permanent || now.Before(a.expires) }
 
 // cache holds answers, and questions under way so that each is asked once.
 type cache struct {
@@ -112,7 +118,8 @@ func (r *Resolver) lookup(ctx context.Context, snap *cfg.Snapshot, name string, 
 	if a != nil {
 		select {
 		case <-a.ready:
-			if now.Before(a.expires) {
+			if a.live(now) {
+				a.used = now
 				r.cache.mu.Unlock()
 				return a.rrs, a.err
 			}
@@ -129,7 +136,7 @@ func (r *Resolver) lookup(ctx context.Context, snap *cfg.Snapshot, name string, 
 			return nil, ctx.Err()
 		}
 	}
-	a = &answer{ready: make(chan struct{})}
+	a = &answer{ready: make(chan struct{}), used: now}
 	r.put(snap, q, a, now)
 	r.cache.mu.Unlock()
 
@@ -156,7 +163,7 @@ func (r *Resolver) put(snap *cfg.Snapshot, q question, a *answer, now time.Time)
 				}
 				select {
 				case <-old.ready:
-					if live || now.After(old.expires) {
+					if !old.permanent && (live || now.After(old.expires)) {
 						delete(c.answers, k)
 						room--
 					}

@@ -5,6 +5,7 @@ package corex
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 
@@ -12,11 +13,15 @@ import (
 	"sipd/router/pv"
 	"sipd/router/run"
 	"sipd/router/sip"
+	"sipd/router/stat"
 	"sipd/rpc"
 )
 
 type corex struct {
-	env *run.Env
+	env    *run.Env
+	log    *slog.Logger
+	daemon daemon
+	memory stat.MemoryReader
 }
 
 // New makes the module.
@@ -46,23 +51,29 @@ func (x *corex) Exports() *module.Exports {
 			},
 			{Name: "has_ruri_user", Help: "true when the request URI has a user", In: run.AnyRoute, New: newHasUser},
 		},
-		RPC: []*rpc.Method{
+		RPC: append(x.memoryMethods(), []*rpc.Method{
 			{
-				Name: "corex.list_sockets", Help: "List listen sockets", List: true,
+				Name: "corex.list_aliases", Help: "Lists the names that are myself besides the sockets.", List: true,
+				Reply: "struct {PROTO, ADDR: string, PORT: int}", Handler: x.listAliases,
+			},
+			{
+				Name: "corex.list_sockets", Help: "Lists the sockets.", List: true,
+				Reply:   "struct {PROTO, NAME: string, ADDRLIST: struct {ADDR: string}, PORT, MCAST, MHOMED, VIRTUAL, SOCKNAME, ADVERTISE: string}",
 				Handler: x.listSockets,
 			},
 			{
-				Name: "corex.debug", Help: "Set/print the debug log level", Changes: true,
-				Params:  []rpc.Param{{Name: "level", Type: rpc.TInt, Optional: true}},
-				Handler: x.debug,
+				Name: "corex.debug", Help: "Shows the log level, or sets it and shows the old and the new one.", Changes: true,
+				Params: []rpc.Param{{Name: "level", Type: rpc.TInt, Optional: true, Help: "the new level"}},
+				Reply:  "struct {debug: int}, or struct {old, new: int}", Example: "3", Handler: x.debug,
 			},
-		},
+		}...),
 	}
 }
 
 // Init keeps the environment for the RPC methods.
 func (x *corex) Init(_ context.Context, h *module.Host) error {
-	x.env = h.Env
+	x.env, x.log = h.Env, h.Log
+	x.daemon, _ = h.Daemon.(daemon)
 	return nil
 }
 

@@ -2,9 +2,11 @@ package corex
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 
 	"sipd/router/cfg"
+	"sipd/router/corerpc"
 	"sipd/rpc"
 )
 
@@ -54,6 +56,27 @@ func (x *corex) debug(_ context.Context, c *rpc.Call) error {
 	if err := x.env.Cfg.Set(ref, "debug", rpc.Int(c.Int(0))); err != nil {
 		return rpc.Faultf(500, "%v", err)
 	}
+	c.Changed("core.debug", fmt.Sprint(old), strconv.Itoa(c.Int(0)))
 	c.Add(rpc.Struct{rpc.M("old", old), rpc.M("new", rpc.Int(c.Int(0)))})
+	return nil
+}
+
+// daemon is what the methods ask of the whole daemon.
+type daemon interface{ Aliases() []corerpc.Alias }
+
+// listAliases answers the names that are myself besides the sockets.
+func (x *corex) listAliases(_ context.Context, c *rpc.Call) error {
+	if x.daemon == nil {
+		return nil
+	}
+	star := func(s string) rpc.String {
+		if s == "" {
+			s = "*"
+		}
+		return rpc.String(s)
+	}
+	for _, a := range x.daemon.Aliases() {
+		c.Add(rpc.Struct{rpc.M("PROTO", star(a.Proto)), rpc.M("ADDR", star(a.Host)), rpc.M("PORT", rpc.Int(a.Port))})
+	}
 	return nil
 }

@@ -18,14 +18,45 @@ func (m *mod) methods() []*rpc.Method {
 		}
 		return ps
 	}
+	num := func(name, help string) rpc.Param { return rpc.Param{Name: name, Type: rpc.TInt, Help: help} }
+	code := []rpc.Param{num("code", "100 to 699")}
 	return []*rpc.Method{
-		{Name: "tm.stats", Help: "Tells the figures of transactions.", Handler: m.stats},
-		{Name: "tm.list", Help: "Lists the transactions.", Handler: m.list},
-		{Name: "tm.clean", Help: "Drops transactions that are past their life.", Handler: m.clean},
+		{
+			Name: "tm.stats", Help: "Tells the figures of transactions.", Handler: m.stats,
+			Reply: "struct {current, waiting, total, total_local, rpl_received, rpl_generated, rpl_sent, 6xx, 5xx, 4xx, 3xx, 2xx, created, freed, delayed_free: int}",
+		},
+		{
+			Name: "tm.list", Help: "Lists the transactions.", List: true, Handler: m.list,
+			Reply: "struct {cell: string, tindex, tlabel: int, method, from, to, callid, cseq, uas_request: string, tflags, outgoings, ref_count, lifetime: int}",
+		},
+		{Name: "tm.clean", Help: "Drops transactions that are past their life.", Changes: true, Handler: m.clean},
 		{Name: "tm.hash_stats", Help: "Is answered as by a daemon built without it.", Handler: hashStats},
-		{Name: "tm.cancel", Help: "Cancels the INVITE with a Call-ID and a CSeq.", Params: []rpc.Param{{Name: "callid", Type: rpc.TString, Optional: true}, {Name: "cseq", Type: rpc.TString, Optional: true}}, Handler: m.cancel},
-		{Name: "tm.reply", Help: "Answers the transaction with an index:label.", Params: append([]rpc.Param{{Name: "code", Type: rpc.TInt}}, s("reason", "ti", "tag", "headers", "body")...), Handler: m.replyTo},
-		{Name: "tm.reply_callid", Help: "Answers the transaction with a Call-ID and a CSeq.", Params: append([]rpc.Param{{Name: "code", Type: rpc.TInt}}, s("reason", "callid", "cseq", "totag", "hdrs", "body")...), Handler: m.replyCall},
+		{
+			Name: "tm.cancel", Help: "Cancels the INVITE with a Call-ID and a CSeq.", Changes: true,
+			Params: []rpc.Param{
+				{Name: "callid", Type: rpc.TString, Optional: true, Help: "its Call-ID"},
+				{Name: "cseq", Type: rpc.TString, Convert: true, Optional: true, Help: `its CSeq, "1 INVITE" or the number alone`},
+			},
+			Example: `3c26700857a87f84@10.10.4.12 "1 INVITE"`, Handler: m.cancel,
+		},
+		{
+			Name: "tm.reply", Help: "Answers the transaction with an index:label.", Changes: true,
+			Params:  append(code, s("reason", "ti", "tag", "headers", "body")...),
+			Example: `486 "Busy Here" 35102:1564837584 "" "" ""`, Handler: m.replyTo,
+		},
+		{
+			Name: "tm.reply_callid", Help: "Answers the transaction with a Call-ID and a CSeq.", Changes: true,
+			Params:  append(code[:1:1], s("reason", "callid", "cseq", "totag", "hdrs", "body")...),
+			Example: `486 "Busy Here" 3c26700857a87f84@10.10.4.12 "1 INVITE" "" "" ""`, Handler: m.replyCall,
+		},
+		{
+			Name: "tm.retransmit_reply", Help: "Sends the last reply of the transaction with an index:label again.", Changes: true,
+			Params: s("ti"), Example: "35102:1564837584", Handler: m.resendTo,
+		},
+		{
+			Name: "tm.retransmit_reply_callid", Help: "Sends the last reply of the transaction with a Call-ID and a CSeq again.", Changes: true,
+			Params: s("callid", "cseq"), Example: `3c26700857a87f84@10.10.4.12 "1 INVITE"`, Handler: m.resendCall,
+		},
 	}
 }
 
@@ -54,31 +85,35 @@ func (m *mod) stats(_ context.Context, c *rpc.Call) error {
 	return nil
 }
 
+// list streams the transactions as Kamailio shows them.
 func (m *mod) list(_ context.Context, c *rpc.Call) error {
-	m.table.Each(func(t *tm.Transaction) bool {
-		i := t.Info()
-		uas := "yes"
-		if i.Local {
-			uas = "no"
-		}
-		c.Add(rpc.Struct{
-			rpc.M("cell", rpc.String("0x"+strconv.FormatUint(uint64(i.Index)<<32|uint64(i.Label), 16))),
-			rpc.M("tindex", rpc.Int(i.Index)),
-			rpc.M("tlabel", rpc.Int(i.Label)),
-			rpc.M("method", rpc.String(i.Method)),
-			rpc.M("from", rpc.String(i.From)),
-			rpc.M("to", rpc.String(i.To)),
-			rpc.M("callid", rpc.String(i.CallID)),
-			rpc.M("cseq", rpc.String(i.CSeq)),
-			rpc.M("uas_request", rpc.String(uas)),
-			rpc.M("tflags", rpc.Int(i.Flags)),
-			rpc.M("outgoings", rpc.Int(i.Legs)),
-			rpc.M("ref_count", rpc.Int(1)),
-			rpc.M("lifetime", rpc.Int(i.Until)),
-		})
-		return true
-	})
+	c.Add(rpc.Each(func(yield func(rpc.Value) bool) {
+		m.table.Each(func(t *tm.Transaction) bool { return yield(shown(t)) })
+	}))
 	return nil
+}
+
+func shown(t *tm.Transaction) rpc.Struct {
+	i := t.Info()
+	uas := "yes"
+	if i.Local {
+		uas = "no"
+	}
+	return rpc.Struct{
+		rpc.M("cell", rpc.String("0x"+strconv.FormatUint(uint64(i.Index)<<32|uint64(i.Label), 16))),
+		rpc.M("tindex", rpc.Int(i.Index)),
+		rpc.M("tlabel", rpc.Int(i.Label)),
+		rpc.M("method", rpc.String(i.Method)),
+		rpc.M("from", rpc.String(i.From)),
+		rpc.M("to", rpc.String(i.To)),
+		rpc.M("callid", rpc.String(i.CallID)),
+		rpc.M("cseq", rpc.String(i.CSeq)),
+		rpc.M("uas_request", rpc.String(uas)),
+		rpc.M("tflags", rpc.Int(i.Flags)),
+		rpc.M("outgoings", rpc.Int(i.Legs)),
+		rpc.M("ref_count", rpc.Int(1)),
+		rpc.M("lifetime", rpc.Int(i.Until)),
+	}
 }
 
 func (m *mod) clean(context.Context, *rpc.Call) error {
@@ -113,30 +148,69 @@ func (m *mod) cancel(_ context.Context, c *rpc.Call) error {
 	return nil
 }
 
-func (m *mod) replyTo(_ context.Context, c *rpc.Call) error {
-	index, label, ok := strings.Cut(c.Str(2), ":")
+// byID finds the transaction that "index:label" names.
+func (m *mod) byID(id string) (*tm.Transaction, error) {
+	index, label, ok := strings.Cut(id, ":")
 	i, err1 := strconv.ParseUint(index, 10, 32)
 	l, err2 := strconv.ParseUint(label, 10, 32)
 	if !ok || err1 != nil || err2 != nil {
-		return rpc.Faultf(404, "Reason syntax: trans_id is index:label")
+		return nil, rpc.Faultf(404, "Reason syntax: trans_id is index:label")
 	}
-	t := m.table.FindID(uint32(i), uint32(l))
-	if t == nil {
-		return rpc.Faultf(481, "No such transaction")
+	if t := m.table.FindID(uint32(i), uint32(l)); t != nil {
+		return t, nil
+	}
+	return nil, rpc.Faultf(481, "No such transaction")
+}
+
+// byCall finds the transaction with a Call-ID and a CSeq.
+func (m *mod) byCall(callID, cseq string) (*tm.Transaction, error) {
+	n, method, ok := parseCSeq(cseq)
+	if ok {
+		if t := m.table.FindCall(callID, n, method); t != nil {
+			return t, nil
+		}
+	}
+	return nil, rpc.Faultf(404, "Transaction not found")
+}
+
+func (m *mod) replyTo(_ context.Context, c *rpc.Call) error {
+	t, err := m.byID(c.Str(2))
+	if err != nil {
+		return err
 	}
 	return answer(t, c, c.Str(3), c.Str(4), c.Str(5))
 }
 
 func (m *mod) replyCall(_ context.Context, c *rpc.Call) error {
-	n, method, ok := parseCSeq(c.Str(3))
-	if !ok {
-		return rpc.Faultf(404, "Transaction not found")
-	}
-	t := m.table.FindCall(c.Str(2), n, method)
-	if t == nil {
-		return rpc.Faultf(404, "Transaction not found")
+	t, err := m.byCall(c.Str(2), c.Str(3))
+	if err != nil {
+		return err
 	}
 	return answer(t, c, c.Str(4), c.Str(5), c.Str(6))
+}
+
+func (m *mod) resendTo(_ context.Context, c *rpc.Call) error {
+	t, err := m.byID(c.Str(0))
+	if err != nil {
+		return err
+	}
+	return resend(t)
+}
+
+func (m *mod) resendCall(_ context.Context, c *rpc.Call) error {
+	t, err := m.byCall(c.Str(0), c.Str(1))
+	if err != nil {
+		return err
+	}
+	return resend(t)
+}
+
+// resend sends the last reply again.
+func resend(t *tm.Transaction) error {
+	if !t.RetransmitReply() {
+		return rpc.Faultf(500, "Reply retransmission failed")
+	}
+	return nil
 }
 
 func answer(t *tm.Transaction, c *rpc.Call, tag, headers, body string) error {

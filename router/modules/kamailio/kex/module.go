@@ -8,19 +8,24 @@ import (
 	"fmt"
 	"strings"
 
+	"sipd/router/corerpc"
 	"sipd/router/module"
 	"sipd/router/run"
 	"sipd/router/sip"
+	"sipd/router/stat"
 	"sipd/router/transport"
 )
 
-type kex struct{}
+type kex struct {
+	daemon daemon
+	memory stat.MemoryReader
+}
 
 // New makes the module.
-func New() module.Module { return kex{} }
+func New() module.Module { return new(kex) }
 
 // Exports lists what the module brings.
-func (kex) Exports() *module.Exports {
+func (x *kex) Exports() *module.Exports {
 	flag := module.Arg{Name: "flag", Type: module.ArgInt}
 	branch := module.Arg{Name: "branch", Type: module.ArgInt, Optional: true}
 	bflag := []module.Arg{flag, branch}
@@ -55,11 +60,24 @@ func (kex) Exports() *module.Exports {
 			},
 			{Name: "resetdebug", Help: "not supported: see setdebug", In: in, New: refuseDebug},
 		},
+		RPC: x.methods(),
 	}
 }
 
-// Init has nothing to do.
-func (kex) Init(context.Context, *module.Host) error { return nil }
+// Init keeps the daemon for the RPC methods.
+func (x *kex) Init(_ context.Context, h *module.Host) error {
+	x.daemon, _ = h.Daemon.(daemon)
+	if x.daemon == nil {
+		x.daemon = alone{}
+	}
+	return nil
+}
+
+// alone is the daemon of a test that has none.
+type alone struct{}
+
+func (alone) Modules() []string         { return []string{"kex"} }
+func (alone) Workers() []corerpc.Worker { return []corerpc.Worker{{Name: "main process - attendant"}} }
 
 // refuseDebug says why a worker process's own log level does not exist here.
 func refuseDebug(module.Args) (run.Func, error) {
