@@ -151,6 +151,10 @@ func (r *Router) warnings() error {
 // prepareEnv fills what every message's run finds.
 func (r *Router) prepareEnv() error {
 	c := r.conf
+	var err error
+	if r.guard, err = r.openGuard(); err != nil {
+		return fmt.Errorf("%s: %w", r.opt.Config, err)
+	}
 	r.checkVia = c.Int("check_via") != 0
 	signature := fmt.Sprintf("sipd (%s (%s/linux))", buildVersion, arch())
 	server, agent := c.Str("server_header"), c.Str("user_agent_header")

@@ -22,6 +22,7 @@ import (
 	"sipd/router/stat"
 	"sipd/router/transport"
 	"sipd/rpc"
+	"sipd/rpc/socket"
 )
 
 // Router is a daemon: Load makes it, Serve runs it once, Close ends it.
@@ -37,6 +38,7 @@ type Router struct {
 	debug    atomic.Int64 // core.debug of now
 
 	registry *rpc.Registry
+	guard    *socket.Guard // of the control wires
 	stats    *stat.Registry
 	core     stat.Core
 	memory   stat.MemoryReader
@@ -217,7 +219,7 @@ func (r *Router) host(name string) *module.Host {
 	return &module.Host{
 		Name: name, Log: r.log.With(slog.String("module", name)),
 		Env: &r.env, Cfg: r.settings, RPC: r.registry, Stat: r.stats, Vars: r.vars,
-		ConfigPath: r.opt.Config, RunDir: r.runDir(), CheckOnly: r.opt.CheckOnly,
+		Guard: r.guard, ConfigPath: r.opt.Config, RunDir: r.runDir(), CheckOnly: r.opt.CheckOnly,
 		Module: r.module, Hooks: &r.hooks, Daemon: (*daemon)(r),
 	}
 }

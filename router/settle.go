@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -109,7 +110,7 @@ func (r *Router) makeRunDir(uid, gid int) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
 	}
-	if r.set.Get("ctl") == nil {
+	if !slices.ContainsFunc([]string{"ctl", "jsonrpcs"}, func(m string) bool { return r.set.Get(m) != nil }) {
 		return nil // nobody needs it
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {

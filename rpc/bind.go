@@ -47,6 +47,13 @@ type Args interface {
 	Next() (Value, error)
 }
 
+// TypedArgs are Args of a wire without types, which reads a structure where
+// one is wanted.
+type TypedArgs interface {
+	Args
+	NextAs(t Type) (Value, error)
+}
+
 // What a parameter may fail with. The texts are those BinRPC faults carry.
 var (
 	ErrEnd    = errors.New("end of packet encountered")
@@ -181,7 +188,7 @@ func (w *Wire) bind(m *Method, args Args) (vals []Value, late, fault *Fault) {
 		if !ok {
 			return vals, nil, nil
 		}
-		raw, err := args.Next()
+		raw, err := nextAs(args, p.Type)
 		if errors.Is(err, io.EOF) {
 			err = ErrEnd
 		}
@@ -202,6 +209,13 @@ func (w *Wire) bind(m *Method, args Args) (vals []Value, late, fault *Fault) {
 		}
 		vals = append(vals, v)
 	}
+}
+
+func nextAs(args Args, t Type) (Value, error) {
+	if typed, ok := args.(TypedArgs); ok {
+		return typed.NextAs(t)
+	}
+	return args.Next()
 }
 
 // param is the declaration of parameter i; the last one may repeat.

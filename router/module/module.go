@@ -15,6 +15,7 @@ import (
 	"sipd/router/stat"
 	"sipd/router/transport"
 	"sipd/rpc"
+	"sipd/rpc/socket"
 )
 
 // Module is one loaded instance. New of the module's package makes it.
@@ -192,7 +193,9 @@ type Host struct {
 	Env  *run.Env
 	Cfg  *cfg.Store
 	RPC  *rpc.Registry
-	Stat *stat.Registry
+	// Guard says who may call over the control wires that a module serves.
+	Guard *socket.Guard
+	Stat  *stat.Registry
 	// Vars are the variables, selects and transformations of the configuration.
 	// At Init those of the modules loaded so far are in it, when functions are
 	// compiled all of them.

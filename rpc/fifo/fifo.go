@@ -6,8 +6,8 @@
 //	(an empty line)
 //
 // written into the daemon's named pipe, the reply comes through a pipe that the
-// client makes: "200 OK" and a line for each value. It has the codec and a
-// client; jsonrpc uses its pipes too. The server side belongs to a later slice.
+// client makes: "200 OK" and a line for each value. It has the codec, a server
+// and a client; jsonrpc's client uses its pipes too.
 //
 // The wire has no types: a number comes back as text, and a structure as one
 // line, "name:value,name:value", which [ParseStruct] reads where a caller

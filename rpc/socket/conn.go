@@ -55,7 +55,7 @@ func (s *Server) accept(ctx context.Context, k *open, wg *sync.WaitGroup) error 
 func (s *Server) serve(ctx context.Context, c net.Conn, k *open, o Origin) {
 	defer s.recovered(ctx, o.Peer)
 	if k.addr.Net == "tls" {
-		t := tls.Server(c, s.TLS)
+		t := tls.Server(c, s.Guard.TLS)
 		hctx, cancel := context.WithTimeout(ctx, handshakeTime)
 		err := t.HandshakeContext(hctx)
 		cancel()

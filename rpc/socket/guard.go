@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/sha256"
 	"crypto/subtle"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
@@ -54,6 +55,9 @@ func (a Access) String() string { return [...]string{"guarded", "token", "open"}
 //
 // The file is read again when it changed. A nil Guard knows nobody.
 type Guard struct {
+	// TLS is for tls: addresses and https; nil where there is no certificate.
+	TLS *tls.Config
+
 	path string
 
 	mu sync.Mutex
@@ -71,9 +75,9 @@ type credential struct {
 	hash [sha256.Size]byte
 }
 
-// NewGuard reads the credentials in a file; "" is a guard that knows nobody.
-// The error says which line is wrong, or that others may read the file.
-func NewGuard(path string) (*Guard, error) {
+// newGuard reads the credentials in a file; "" is a guard that knows nobody.
+// The error says which line is wrong, or that others may write the file.
+func newGuard(path string) (*Guard, error) {
 	g := &Guard{path: path}
 	if path == "" {
 		return g, nil

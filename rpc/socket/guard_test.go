@@ -25,7 +25,7 @@ func credentials(t testing.TB, lines ...string) *Guard {
 	if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	g, err := NewGuard(path)
+	g, err := NewGuard(Files{Credentials: path})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestBadCredentials(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := NewGuard(path); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := NewGuard(Files{Credentials: path}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want an error with %q", text, err, want)
 		}
 	}
@@ -134,10 +134,10 @@ func TestBadCredentials(t *testing.T) {
 	if err := os.Chmod(path, 0o622); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := NewGuard(path); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+	if _, err := NewGuard(Files{Credentials: path}); err == nil || !strings.Contains(err.Error(), "chmod 600") {
 		t.Errorf("a file that all may write: %v", err)
 	}
-	if _, err := NewGuard(path + "no"); !errors.Is(err, os.ErrNotExist) {
+	if _, err := NewGuard(Files{Credentials: path + "no"}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
 }

@@ -6,7 +6,6 @@ package socket
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -45,8 +44,6 @@ type Server struct {
 	File FileMode
 	// Guard knows the credentials; nil knows nobody.
 	Guard *Guard
-	// TLS is for tls: addresses; nil where there is no certificate.
-	TLS *tls.Config
 	// Workers is how many datagrams of one socket are served at once; 0 means 2.
 	Workers int
 	// Log gets what the peer does not; nil means slog.Default.
@@ -86,8 +83,8 @@ type Conn struct {
 
 // ErrNotOpen is a socket that the network would reach without TLS, where the
 // configuration does not say that this is meant.
-var ErrNotOpen = errors.New(`the network would reach it without TLS and credentials: listen on 127.0.0.1 or a unix socket, or with tls:, ` +
-	`or say what you mean: ";access=token" takes tokens in the clear, ";access=open" lets everybody do everything`)
+var ErrNotOpen = errors.New("the network would reach it without TLS and credentials; listen on 127.0.0.1 or a unix socket, or with tls:, " +
+	"or say what you mean after the address: ;access=token takes tokens in the clear, ;access=open lets everybody do everything")
 
 // ErrNoCertificate is a tls: address without a certificate.
 var ErrNoCertificate = errors.New("tls: needs a certificate: set rpc_certificate and rpc_private_key")
@@ -97,12 +94,12 @@ func (s *Server) Check(a Address) error {
 	switch {
 	case a.Path != "" || loopback(a.Host) && a.Net != "tls":
 		return nil
-	case a.Net == "tls" && s.TLS == nil:
+	case a.Net == "tls" && (s.Guard == nil || s.Guard.TLS == nil):
 		return fmt.Errorf("control socket %s: %w", a, ErrNoCertificate)
 	case a.Net == "tls", a.Access == Open, a.Net == "tcp" && a.Access == Token:
 		return nil
 	case a.Net == "udp" && a.Access == Token:
-		return fmt.Errorf("control socket %s: datagrams cannot show a token; use tls: or tcp:", a)
+		return fmt.Errorf("control socket %s: datagrams cannot show a token, so use tls: or tcp: instead", a)
 	}
 	return fmt.Errorf("control socket %s: %w", a, ErrNotOpen)
 }

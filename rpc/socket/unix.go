@@ -26,11 +26,11 @@ type FileMode struct {
 	UID, GID int         // -1 leaves the process's own
 }
 
-// unixSocket is a unix socket that is bound to its place in the file system
+// unixSocket is a unix socket, or a named pipe, that is bound to its place in the file system
 // and guarded by a lock file beside it for as long as it lives.
 type unixSocket struct {
 	path string
-	info fs.FileInfo // of the socket's file
+	info fs.FileInfo // of the socket's file, after mode and owner were set
 	lock *os.File
 }
 
@@ -42,6 +42,13 @@ func claim(path string) (*unixSocket, error) {
 	if len(path) > maxPath {
 		return nil, fmt.Errorf("control socket %s: the path is longer than the %d octets that unix sockets allow", path, maxPath)
 	}
+	return claimFile(path, free)
+}
+
+// claimPipe is claim for a named pipe.
+func claimPipe(path string) (*unixSocket, error) { return claimFile(path, freePipe) }
+
+func claimFile(path string, free func(string) error) (*unixSocket, error) {
 	lock, err := lockFile(path + ".lock")
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, &InUseError{path}
@@ -104,6 +111,29 @@ func free(path string) error {
 	}
 	// Another kind of socket, a full queue, no permission: someone is there.
 	return &InUseError{path}
+}
+
+// freePipe is free for a named pipe: one that nobody reads is stale.
+func freePipe(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("fifo %s: %w", path, err)
+	}
+	if info.Mode()&os.ModeNamedPipe == 0 {
+		return fmt.Errorf("fifo %s: a file that is no fifo is in its place", path)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	if err == nil {
+		_ = f.Close()
+		return &InUseError{path}
+	}
+	if errors.Is(err, syscall.ENXIO) || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return fmt.Errorf("fifo %s: %w", path, err)
 }
 
 // bind calls listen with a name in a private folder beside path, gives the

@@ -3,7 +3,9 @@ package ctl
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -16,6 +18,7 @@ import (
 	"sipd/router/module"
 	"sipd/rpc"
 	"sipd/rpc/binrpc"
+	"sipd/rpc/fifo"
 	"sipd/rpc/rpctest"
 )
 
@@ -114,7 +117,8 @@ func TestWrongParameters(t *testing.T) {
 		set        func(*ctl)
 	}{
 		{"address", "tcp:host:port", func(m *ctl) { m.binrpc = []string{"unixs:/x", "tcp:host:port"} }},
-		{"line protocol", "not served by this version", func(m *ctl) { m.fifo = []string{"/tmp/x"} }},
+		{"pipe", "needs a path", func(m *ctl) { m.fifo = []string{"fifo:x"} }},
+		{"line protocol", "use unixs:PATH", func(m *ctl) { m.fifo = []string{"tcp:host:port"} }},
 		{"user", "nosuchuser", func(m *ctl) { m.user = "nosuchuser" }},
 		{"group", "nosuchgroup", func(m *ctl) { m.group = "nosuchgroup" }},
 	} {
@@ -176,6 +180,38 @@ func TestOpenSocketMustBeMeant(t *testing.T) {
 			t.Errorf("%s: Init = %v; want it to be fine: %v", address, err, fine)
 		}
 		_ = m.Close()
+	}
+}
+
+// TestLineProtocol serves it on a pipe and on a socket, with BinRPC beside it.
+func TestLineProtocol(t *testing.T) {
+	m, h := instance(), host(t)
+	path := filepath.Join(h.RunDir, "fifo")
+	m.fifo = []string{"fifo:" + path, "tcp:127.0.0.1:0"}
+	start(t, m, h)
+	addrs := m.server.Addresses()
+	c, err := net.Dial("tcp", addrs[1].HostPort())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.WriteString(c, ":ctl.listen:\n\n:ctl.connections:\n\n"); err != nil {
+		t.Fatal(err)
+	}
+	want := "200 OK\nbinrpc\nunix_stream\n" + addrs[0].Path + "\n\nfifo\ntcp\n127.0.0.1\n" + strconv.Itoa(addrs[1].Port) +
+		"\nfifo\nfifo\n" + path + "\n\n200 OK\n1\n"
+	got := make([]byte, len(want))
+	if n, err := io.ReadFull(c, got); err != nil || string(got) != want {
+		t.Errorf("over TCP %q, %v; want %q", got[:n], err, want)
+	}
+	f, err := fifo.Dial(fifo.Pipe{Path: path, Timeout: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	vals, err := f.Call(t.Context(), "ctl.connections")
+	if err != nil || len(vals) != 1 || vals[0] != rpc.String("1") {
+		t.Errorf("through the pipe: %v, %v", vals, err)
 	}
 }
 
