@@ -50,6 +50,9 @@ func (t *Table) Users() int64 { return t.users.Value() }
 // Contacts counts the contacts, ended ones that were not swept yet included.
 func (t *Table) Contacts() int64 { return t.contacts.Value() }
 
+// Ended counts the contacts that were swept because they ended.
+func (t *Table) Ended() int64 { return t.ended.Value() }
+
 // Slots is the number of slots that listings speak of.
 func (t *Table) Slots() int { return 1 << t.all.opt.HashSize }
 

@@ -56,7 +56,7 @@ func (m *mod) Exports() *module.Exports {
 		Name:   "usrloc",
 		Help:   "keeps the contacts that are registered",
 		Params: m.params(),
-		RPC:    m.methods(),
+		RPC:    append(m.methods(), m.serMethods()...),
 		Stats: []stat.Def{
 			{Name: "registered_users", Help: "addresses of record in all tables", Keep: true, Source: stat.Func(m.users)},
 		},
