@@ -15,165 +15,195 @@ import (
 	"sipd/schema"
 )
 
-const dbShort = "Make, check and migrate the database"
+const dbShort = "Make, check, upgrade and migrate the database"
 
 func (a *App) dbCommand() *cobra.Command {
-	var groups []string
-	create := &cobra.Command{
-		Use: "create", Short: "Make the database and its tables", Args: want(0, 0),
-		Long: `Makes the tables of a flavour (kamailio unless --flavour says ser), with their
-version numbers; a SQLite file too, readable by its owner alone. On a server
-the empty database must be there. Where the tables are there already nothing is
-changed.`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.create(cmd.Context(), groups) },
-	}
-	create.Flags().StringSliceVar(&groups, "group", []string{"standard"}, "`groups` of tables: standard, presence, extra, uid (kamailio); standard (ser)")
-	check := &cobra.Command{
-		Use: "check", Short: "Tell what the database is and how it differs from what is wanted", Args: want(0, 0),
-		Long: `Tells which product and release made the tables and lists what they lack:
-tables, columns, room, version numbers. Exits with 1 when something is wanting.`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.check(cmd.Context(), groups) },
-	}
-	check.Flags().StringSliceVar(&groups, "group", []string{"standard"}, "`groups` of tables to check")
-	return group("db", dbShort, create, check,
+	return group("db", dbShort,
+		a.dbCreateCommand(), a.dbStatusCommand(), a.dbVerifyCommand(),
 		&cobra.Command{
 			Use: "version [TABLE...]", Short: "Print the version numbers of the tables", Args: want(0, -1),
-			RunE: func(cmd *cobra.Command, args []string) error { return a.tableVersions(cmd.Context(), args) },
+			Example: "  sipctl db version subscriber location",
+			RunE:    func(cmd *cobra.Command, args []string) error { return a.tableVersions(cmd.Context(), args) },
 		},
 		a.migrateCommand())
 }
 
-func (a *App) create(ctx context.Context, groups []string) error {
+// release is which tables are meant: of a release, of its groups or by name.
+type release struct {
+	name, generation string
+	groups, only     []string
+}
+
+func (r *release) declare(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&r.name, "release", "", "`number` of the release whose tables are meant: 5.6, 4.4, 1.2, 2.0.0 … (default: the flavour's current one, "+schema.Of(db.Kamailio).Number+" or "+schema.Of(db.SER).Number+")")
+	f.StringVar(&r.generation, "generation", "", "`id` of a generation instead: P1 P2 P3 U1 U2 UK O1 O2 O3 K1 K3 K4 K5 K6")
+	f.StringSliceVar(&r.groups, "group", nil, "`groups` of tables: standard, presence, extra, uid, ims, web, optional")
+	f.StringSliceVar(&r.only, "only", nil, "`tables` that are meant, by name")
+	numbers := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		var out []string
+		for _, r := range schema.Releases() {
+			out = append(out, r.Number+"\t"+r.Title)
+		}
+		return out, cobra.ShellCompDirectiveNoFileComp
+	}
+	// The name is the flag's above, so it cannot fail.
+	_ = c.RegisterFlagCompletionFunc("release", numbers)
+}
+
+// schema gives the schema asked for, that of the flavour when none is; nil
+// for neither.
+func (r *release) schema(cmd *cobra.Command, f db.Flavour) (*schema.Schema, error) {
+	name := r.name
+	if r.generation != "" {
+		if name != "" {
+			return nil, usagef(cmd, "--release and --generation say the same; give one")
+		}
+		if name = r.generation; strings.EqualFold(name, "UK") {
+			name = schema.Of(db.Kamailio).Number
+			if r.groups == nil {
+				r.groups = []string{"uid"}
+			}
+		}
+	}
+	if name == "" {
+		if f == db.Auto {
+			return nil, nil
+		}
+		return schema.Of(f), nil
+	}
+	s, err := schema.At(name)
+	if err != nil {
+		return nil, usagef(cmd, "%v", err)
+	}
+	if f != db.Auto && s.Flavour != f {
+		return nil, usagef(cmd, "%s is not of the %s flavour", s.Release, f)
+	}
+	return s, nil
+}
+
+func (a *App) dbCreateCommand() *cobra.Command {
+	var r release
+	var database bool
+	c := &cobra.Command{
+		Use: "create", Short: "Make the database and its tables", Args: want(0, 0),
+		Long: `Makes the tables of a flavour (kamailio unless --flavour says ser) or of any
+release since 2002, with their version numbers; a SQLite file too, readable by
+its owner alone. On a server the empty database must be there, unless --database
+makes it. Tables that are there already stay as they are.`,
+		Example: "  sipctl db create\n  sipctl db create --group standard,presence\n  sipctl db create --only dispatcher,address\n  sipctl --db sqlite:old.db db create --release 1.2",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := r.schema(cmd, a.set.flavour)
+			if err != nil {
+				return err
+			}
+			return a.create(cmd.Context(), s, r.groups, r.only, database)
+		},
+	}
+	r.declare(c)
+	c.Flags().BoolVar(&database, "database", false, "make the database on its server first")
+	return c
+}
+
+func (a *App) create(ctx context.Context, s *schema.Schema, groups, only []string, database bool) error {
+	if database {
+		if err := schema.CreateDatabase(ctx, a.set.db); err != nil && !errors.Is(err, db.ErrExists) {
+			return err
+		}
+	}
 	d, err := a.open(ctx, db.Create())
 	if err != nil {
 		return err
 	}
-	f := a.set.flavour
-	if f == db.Auto {
+	if s == nil {
 		r, err := schema.Recognise(ctx, d)
 		if err != nil {
 			return err
 		}
-		if f = r.Flavour; f == db.Auto {
-			f = db.Kamailio
+		if r.Flavour == db.Auto {
+			r.Flavour = db.Kamailio
 		}
+		s = schema.Of(r.Flavour)
 	}
-	made, err := CreateTables(ctx, d, f, groups)
+	tables, err := s.Pick(groups, only)
+	if err != nil {
+		return err
+	}
+	made, err := MakeTables(ctx, d, s, tables)
 	switch {
 	case err != nil && errors.Is(err, db.ErrExists):
-		return hinted(err, "to see what it is: sipctl db check")
+		return hinted(err, "to see what it is: sipctl db status")
 	case err != nil:
 		return err
 	case len(made) == 0:
-		return a.say("%s has the tables of the %s flavour already; nothing was changed", d.Source(), f)
+		return a.say("%s has these tables already; nothing was changed", d.Source())
 	}
-	return a.say("made %s: %s flavour, tables of %s", d.Source(), f, strings.Join(made, ", "))
+	return a.say("made %s: %s, %s", d.Source(), s.Release, tablesText(s, made))
 }
 
-// CreateTables makes the tables of those groups that are not there yet and
-// says which these were. A group of which only some tables are there is
-// db.ErrExists: somebody else made them.
-func CreateTables(ctx context.Context, d *db.DB, f db.Flavour, groups []string) ([]string, error) {
+// tablesText names what was made: groups where all of their tables were, else
+// the tables.
+func tablesText(s *schema.Schema, made []*schema.Table) string {
+	var groups, names []string
+	whole := 0
+	for _, g := range s.Groups() {
+		all := s.Group(g)
+		if !slices.ContainsFunc(all, func(t *schema.Table) bool { return !slices.Contains(made, t) }) {
+			groups, whole = append(groups, g), whole+len(all)
+		}
+	}
+	if whole == len(made) {
+		return "tables of " + strings.Join(groups, ", ")
+	}
+	for _, t := range made {
+		names = append(names, t.Name)
+	}
+	return "tables " + strings.Join(names, ", ")
+}
+
+// CreateTables makes those tables of the flavour's groups that are not there
+// yet; see [MakeTables].
+func CreateTables(ctx context.Context, d *db.DB, f db.Flavour, groups []string) ([]*schema.Table, error) {
+	tables, err := schema.Of(f).Pick(groups, nil)
+	if err != nil {
+		return nil, err
+	}
+	return MakeTables(ctx, d, schema.Of(f), tables)
+}
+
+// MakeTables makes those of the tables that are not there yet and says which
+// these were. A database of another flavour is db.ErrExists.
+func MakeTables(ctx context.Context, d *db.DB, s *schema.Schema, tables []*schema.Table) ([]*schema.Table, error) {
 	for range 2 {
-		r, err := schema.Recognise(ctx, d)
-		if err != nil {
-			return nil, err
-		}
-		if r.Flavour != db.Auto && r.Flavour != f {
-			return nil, fmt.Errorf("%s holds the %s flavour; the %s one goes into a database of its own: %w", d.Source(), r.Flavour, f, db.ErrExists)
-		}
-		missing, err := missingGroups(ctx, d, f, groups)
+		missing, err := missingTables(ctx, d, s, tables)
 		if err != nil || len(missing) == 0 {
 			return nil, err
 		}
-		err = schema.Create(ctx, d, f, missing...)
+		err = s.Create(ctx, d, missing)
 		if err == nil {
 			return missing, nil
 		}
 		// Somebody who makes them at the same time may be the faster one.
-		if again, e := missingGroups(ctx, d, f, groups); e != nil || len(again) == len(missing) {
+		if again, e := missingTables(ctx, d, s, tables); e != nil || len(again) == len(missing) {
 			return nil, err
 		}
 	}
 	return nil, fmt.Errorf("%s: its tables change while they are made: %w", d.Source(), db.ErrExists)
 }
 
-// missingGroups are the groups without all of their tables.
-func missingGroups(ctx context.Context, d *db.DB, f db.Flavour, groups []string) ([]string, error) {
+func missingTables(ctx context.Context, d *db.DB, s *schema.Schema, tables []*schema.Table) ([]*schema.Table, error) {
+	r, err := schema.Recognise(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	if r.Flavour != db.Auto && r.Flavour != s.Flavour {
+		return nil, fmt.Errorf("%s holds the %s flavour; %s goes into a database of its own: %w", d.Source(), r.Flavour, s.Release, db.ErrExists)
+	}
 	found, err := schema.Inspect(ctx, d)
 	if err != nil {
 		return nil, err
 	}
-	var missing []string
-	for _, g := range groups {
-		tables := schema.Of(f).Group(g)
-		if len(tables) == 0 {
-			return nil, fmt.Errorf("the %s flavour has no group of tables %q; it has %s", f, g, strings.Join(schema.Of(f).Groups(), ", "))
-		}
-		if slices.ContainsFunc(tables, func(t *schema.Table) bool { return found[t.Name] == nil }) {
-			missing = append(missing, g)
-		}
-	}
-	return missing, nil
-}
-
-func (a *App) check(ctx context.Context, groups []string) error {
-	d, err := a.open(ctx, db.ReadOnly())
-	if err != nil {
-		return err
-	}
-	r, err := schema.Recognise(ctx, d)
-	if err != nil {
-		return err
-	}
-	f := a.set.flavour
-	if f == db.Auto {
-		f = r.Flavour
-	}
-	var diffs []schema.Difference
-	if f != db.Auto && f == r.Flavour {
-		if diffs, err = schema.Verify(ctx, d, f, groups...); err != nil {
-			return err
-		}
-	}
-	if err := a.printCheck(d, r, diffs); err != nil {
-		return err
-	}
-	switch {
-	case r.Empty():
-		return fmt.Errorf("database %s has no tables; to make them: sipctl db create", d.Source())
-	case r.Flavour == db.Auto:
-		return fmt.Errorf("database %s is %s, which sipctl cannot work on; make a new one and carry the users over with its own tools", d.Source(), r)
-	case f != r.Flavour:
-		return fmt.Errorf("database %s is of the %s flavour, not %s; run the same with --flavour %s", d.Source(), r.Flavour, f, r.Flavour)
-	case !r.Current:
-		return fmt.Errorf("database %s is of %s, older than %s; its own upgrade scripts come first", d.Source(), r, schema.Of(f).Release)
-	case len(diffs) > 0:
-		return fmt.Errorf("database %s differs from %s in the places listed above; to carry its users into a new one: sipctl user export --secrets, sipctl user import", d.Source(), schema.Of(f).Release)
-	}
-	return nil
-}
-
-func (a *App) printCheck(d *db.DB, r schema.Recognition, diffs []schema.Difference) error {
-	flavour := string(r.Flavour)
-	if flavour == "" {
-		flavour = "none"
-	}
-	if diffs == nil {
-		diffs = []schema.Difference{}
-	}
-	var list any = diffs
-	if a.set.output != output.JSON && a.set.output != output.JSONL {
-		lines := make([]string, len(diffs))
-		for i, x := range diffs {
-			lines[i] = x.String()
-		}
-		list = lines
-	}
-	return output.Record(a.Out, a.set.output,
-		output.F("database", d.Source()), output.F("release", r.String()), output.F("flavour", flavour),
-		output.F("tables", r.Tables), output.F("usable", r.Current), output.F("notes", orEmpty(r.Notes)),
-		output.F("differences", list))
+	return slices.DeleteFunc(slices.Clone(tables), func(t *schema.Table) bool { return found[t.Name] != nil }), nil
 }
 
 func (a *App) tableVersions(ctx context.Context, names []string) error {
@@ -192,7 +222,7 @@ func (a *App) tableVersions(ctx context.Context, names []string) error {
 	for _, n := range names {
 		t := found[n]
 		if t == nil {
-			return fmt.Errorf("database %s has no table %s; to see what it is: sipctl db check", d.Source(), n)
+			return found.Check(d.Source(), a.set.flavour, schema.Need{Table: n})
 		}
 		if t.Version == 0 {
 			w.Row(n, nil)

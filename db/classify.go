@@ -37,7 +37,7 @@ func (e *Error) Error() string {
 	case ErrReadOnly:
 		return fmt.Sprintf("database %s cannot be written: %v", e.Source, e.Err)
 	case ErrNoTable:
-		return fmt.Sprintf("database %s lacks a table (%v); to see what it is: sipctl db check", e.Source, e.Err)
+		return fmt.Sprintf("database %s lacks a table (%v); to see what it is: sipctl db status", e.Source, e.Err)
 	case ErrDenied:
 		return fmt.Sprintf("database %s refuses access: %v", e.Source, e.Err)
 	case ErrUnavailable:

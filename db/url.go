@@ -152,3 +152,49 @@ func CheckURL(rawURL string) error {
 	_, err := parseURL(rawURL)
 	return err
 }
+
+// ParseName gives the engine and the name of the database that a URL means:
+// for SQLite the file.
+func ParseName(rawURL string) (Engine, string, error) {
+	l, err := parseURL(rawURL)
+	if err != nil {
+		return "", "", err
+	}
+	if l.engine == SQLite {
+		return l.engine, l.path, nil
+	}
+	return l.engine, l.name, nil
+}
+
+// WithName is the URL of another database on the same server, with the same
+// user; a server's URL is wanted.
+func WithName(rawURL, name string) (string, error) {
+	l, err := parseURL(rawURL)
+	if err != nil {
+		return "", err
+	}
+	if l.engine == SQLite {
+		return "", fmt.Errorf("%s is on no server", l)
+	}
+	host := l.host
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	u := string(l.engine) + "://"
+	if l.user != "" {
+		u += url.PathEscape(l.user)
+		if l.password != "" {
+			u += ":" + url.PathEscape(l.password)
+		}
+		u += "@"
+	}
+	u += host
+	if l.port != 0 {
+		u += ":" + strconv.Itoa(l.port)
+	}
+	u += "/" + url.PathEscape(name)
+	if len(l.query) > 0 {
+		u += "?" + l.query.Encode()
+	}
+	return u, nil
+}

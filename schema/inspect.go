@@ -14,6 +14,10 @@ type FoundColumn struct {
 	Name string
 	Type string // as the engine calls it
 	Size int    // characters of a text column, 0 when unlimited or no text
+
+	// Column is what it is in our words; Size -1 when it is none of our types.
+	// [Examine] fills it.
+	Column Column
 }
 
 // FoundTable is a table as the database has it.
@@ -21,6 +25,14 @@ type FoundTable struct {
 	Name    string
 	Columns map[string]FoundColumn // by lower-case name
 	Version int                    // from the version table, 0 without a row
+	Rows    []int                  // all of its numbers there, when there are several
+
+	// Examine fills these.
+	View        bool
+	Order       []string // names of the columns
+	Primary     []string
+	PrimaryName string // of its index
+	Keys        []FoundKey
 }
 
 // Has tells whether the table exists and has the column.
@@ -110,6 +122,7 @@ func (ts Tables) readVersions(ctx context.Context, d *db.DB) error {
 		}
 		if t := ts[name]; t != nil {
 			t.Version = max(t.Version, n)
+			t.Rows = append(t.Rows, n)
 		}
 	}
 	return d.Wrap(rows.Err())

@@ -2,7 +2,6 @@ package schema
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"sipd/db"
@@ -45,38 +44,47 @@ func Recognise(ctx context.Context, d *db.DB) (Recognition, error) {
 
 // marker is a table, and columns of it, that a release brought.
 type marker struct {
-	release, generation string
-	table               string
-	columns             []string
+	release string
+	table   string
+	columns []string
 }
 
 // kamailioMarkers is the ladder of releases: the last marker that is there
-// names the release. Length changes are left out, SQLite tells none reliably.
+// names the release. Lengths are left out, SQLite enforces none; [NewSurvey]
+// looks at them.
 var kamailioMarkers = []marker{
-	{"1.2", "O2", "subscriber", []string{"id"}},
-	{"1.3", "O3", "watchers", []string{"presentity_uri"}},
-	{"1.3", "O3", "xcap", nil},
-	{"1.4", "K1", "dispatcher", []string{"flags"}},
-	{"1.4", "K1", "dialplan", nil},
-	{"1.5", "K1", "htable", nil},
-	{"1.5", "K1", "dispatcher", []string{"priority"}},
-	{"3.0", "K3", "dialog", []string{"req_uri"}},
-	{"3.1", "K3", "lcr_gw", nil},
-	{"3.1", "K3", "dispatcher", []string{"attrs"}},
-	{"3.2", "K3", "dialog_vars", nil},
-	{"3.3", "K3", "location", []string{"ruid"}},
-	{"3.3", "K3", "domain", []string{"did"}},
-	{"4.0", "K4", "location_attrs", nil},
-	{"4.1", "K4", "acc_cdrs", nil},
-	{"4.3", "K4", "location", []string{"server_id"}},
-	{"4.4", "K4", "trusted", []string{"ruri_pattern"}},
-	{"4.4", "K4", "topos_d", nil},
-	{"5.0", "K5", "uacreg", []string{"auth_ha1"}},
-	{"5.1", "K5", "lcr_rule", []string{"mt_tvalue"}},
-	{"5.3", "K5", "secfilter", nil},
-	{"5.4", "K5", "version", []string{"id"}},
-	{"5.5", "K5", "topos_d", []string{"x_context"}},
-	{"5.8", "K5", "nds_trusted_domains", nil},
+	{"1.2", "subscriber", []string{"id"}},
+	{"1.3", "watchers", []string{"presentity_uri"}},
+	{"1.3", "xcap", nil},
+	{"1.3", "dialog", nil},
+	{"1.4", "dispatcher", []string{"flags"}},
+	{"1.4", "dialplan", nil},
+	{"1.4", "gw", []string{"flags"}},
+	{"1.5", "htable", nil},
+	{"1.5", "dispatcher", []string{"priority"}},
+	{"1.5", "gw", []string{"weight"}},
+	{"3.0", "dialog", []string{"req_uri"}},
+	{"3.0", "gw", []string{"lcr_id"}},
+	{"3.1", "lcr_gw", nil},
+	{"3.1", "dispatcher", []string{"attrs"}},
+	{"3.1", "address", []string{"tag"}},
+	{"3.2", "dialog_vars", nil},
+	{"3.3", "location", []string{"ruid"}},
+	{"3.3", "domain", []string{"did"}},
+	{"4.0", "location_attrs", nil},
+	{"4.1", "acc_cdrs", nil},
+	{"4.3", "location", []string{"server_id"}},
+	{"4.4", "trusted", []string{"ruri_pattern"}},
+	{"4.4", "topos_d", nil},
+	{"5.0", "uacreg", []string{"auth_ha1"}},
+	{"5.1", "lcr_rule", []string{"mt_tvalue"}},
+	{"5.2", "presentity", []string{"ruid"}},
+	{"5.3", "secfilter", nil},
+	{"5.4", "version", []string{"id"}},
+	{"5.5", "topos_d", []string{"x_context"}},
+	{"5.8", "nds_trusted_domains", nil},
+	{"6.0", "pcscf_location", nil},
+	{"6.2dev", "uacreg", []string{"contact_user"}},
 }
 
 func (ts Tables) recognise() Recognition {
@@ -124,9 +132,9 @@ func (ts Tables) recogniseOld(r *Recognition) {
 	case ts.Has("location", "replicate"):
 		r.Generation, r.Release = "P3", "SER 0.9"
 	case ts.Has("location", "methods"):
-		r.Generation, r.Release = "O1", "OpenSER 1.1"
+		r.Flavour, r.Generation, r.Release = db.Kamailio, "O1", "OpenSER 1.1"
 	case ts.Has("location", "socket"), ts.Has("dbaliases"):
-		r.Generation, r.Release = "O1", "OpenSER 1.0"
+		r.Flavour, r.Generation, r.Release = db.Kamailio, "O1", "OpenSER 1.0"
 	}
 }
 
@@ -147,78 +155,19 @@ func (ts Tables) recogniseKamailio(r *Recognition) {
 	release := "1.2"
 	for _, m := range kamailioMarkers {
 		if ts.Has(m.table, m.columns...) {
-			release, r.Generation = m.release, m.generation
+			release = m.release
 		}
 	}
 	// Between 4.4 and 5.0 the standard tables differ only in lengths and numbers.
-	if n := ts.version("subscriber"); n >= 7 && r.Generation[0] == 'K' && r.Generation < "K5" {
-		release, r.Generation = "5.0", "K5"
+	if ts.version("subscriber") >= 7 && generation(release) == "K4" {
+		release = "5.0"
 	}
-	if c := ts["htable"]; r.Generation == "K5" && c != nil && c.Columns["key_name"].Size == 256 {
-		release, r.Generation = "6.0", "K6"
+	if c := ts["htable"]; generation(release) == "K5" && c != nil && c.Columns["key_name"].Size == 256 {
+		release = "6.0"
 	}
-	r.Release = product(release) + " " + release
+	r.Generation, r.Release = generation(release), title(release)
 	if slices.Contains([]string{"K5", "K6"}, r.Generation) {
 		r.Current = true
 		r.Release += " or later"
 	}
-}
-
-func product(release string) string {
-	if release < "1.4" {
-		return "OpenSER"
-	}
-	return "Kamailio"
-}
-
-// Require tells whether d holds tables that a directory of flavour f (Auto:
-// any) can work on, and gives what it recognised. Errors are *[MismatchError]
-// and say the command that helps.
-func Require(ctx context.Context, d *db.DB, f db.Flavour) (Recognition, error) {
-	r, err := Recognise(ctx, d)
-	if err != nil {
-		return r, err
-	}
-	wanted := f
-	if f == db.Auto {
-		wanted = r.Flavour
-	}
-	m := &MismatchError{Source: d.Source(), Found: r.String(), Wanted: "the " + f.String() + " flavour"}
-	switch {
-	case r.Empty():
-		m.Wanted, m.Command = "tables", "sipctl db create"
-		if f != db.Auto {
-			m.Command += " --flavour " + string(f)
-		}
-		return r, m
-	case r.Flavour == "":
-		m.Wanted, m.Command = "the ser or the kamailio flavour", "sipctl db check"
-		return r, m
-	case r.Flavour != wanted:
-		m.Found += fmt.Sprintf(" (the %s flavour)", r.Flavour)
-		m.Command = "the same with --flavour " + string(r.Flavour)
-		return r, m
-	case !r.Current:
-		m.Wanted = Of(wanted).Release
-		m.Command = "sipctl db check"
-		return r, m
-	}
-	return r, nil
-}
-
-// MismatchError is a database, or a table of it, that is not what is needed.
-type MismatchError struct {
-	Source  string
-	Table   string // "" for the database as a whole
-	Found   string
-	Wanted  string
-	Command string // what to run
-}
-
-func (e *MismatchError) Error() string {
-	what := "database " + e.Source
-	if e.Table != "" {
-		what = "table " + e.Table + " of " + e.Source
-	}
-	return fmt.Sprintf("%s: found %s, wanted %s; run: %s", what, e.Found, e.Wanted, e.Command)
 }

@@ -1,32 +1,36 @@
-// Package schema is the room of tables: what the elders' databases look like,
-// as data, and what follows from it. It makes a database ([Create]), tells
-// which one it has before it ([Recognise]) and how it differs from what the
-// server needs ([Verify]). It knows nothing of SIP.
+// Package schema is the room of tables: what the elders' databases looked like
+// in every release, as data, and what follows from it. It makes a database
+// ([Create]), tells which one it has before it ([Recognise], [Survey]), how it
+// differs from what is wanted ([Verify]), which statements lead there
+// ([NewPlan]) and runs them ([Plan.Run]). It writes a database's rows into a
+// file and reads them back ([Dump], [Load]). It knows nothing of SIP.
 //
-// The tables stand in kamailio.tables (Kamailio 5.6, groups standard,
-// presence, extra, uid) and seruid.tables (SER uid flavour of 2011), with what
-// each table is for. Their notation, one item a line:
+// The tables stand in kamailio.tables (OpenSER 1.0 to Kamailio 6.2),
+// seruid.tables (SER's uid flavour) and preuid.tables (SER before that): one
+// table with all that it went through, and what it is for. Their notation, one
+// item a line:
 //
+//	releases NAME…
 //	# what it is for
-//	table NAME VERSION GROUP
-//	  COLUMN TYPE [auto] [null] [= 'DEFAULT']
-//	  unique COLUMN…
-//	  index COLUMN…
+//	table NAME GROUP [@RELEASES]
+//	  version NUMBER [@RELEASES]
+//	  COLUMN TYPE [auto] [null] [= 'DEFAULT'] [@RELEASES]
+//	  primary|unique|index COLUMN… [@RELEASES]
 //	rows TABLE COLUMN…
 //	  VALUE…
 //
-// Types: strN is a text of N characters; tiny, short, int, long are integers
-// of 8, 16, 32, 64 bits, with u before them unsigned; float, float(10,2),
-// double; datetime; text, mtext (16 MB), blob, mblob (16 MB). A column is NOT NULL
-// unless it says null; auto counts up by itself and is the primary key.
+// RELEASES says in which the item is: 1.3, ..1.2, 1.3..4.4, 5.0.., several with
+// a comma; without it, in all in which the table is. Types: strN is a text of N
+// characters, fixN one of fixed width; tiny, short, int, long are integers of
+// 8, 16, 32, 64 bits, with u before them unsigned; float, float(10,2), double;
+// datetime; autots, a time that MySQL sets at every change; text, mtext
+// (16 MB), blob, mblob (16 MB). A column is NOT NULL unless it says null; auto
+// counts up by itself and is the primary key where no other is.
 package schema
 
 import (
-	_ "embed" // the tables
-	"fmt"
 	"strconv"
 	"strings"
-	"sync"
 
 	"sipd/db"
 )
@@ -37,10 +41,12 @@ type Kind uint8
 // Kinds of columns.
 const (
 	String   Kind = iota // up to Size characters
+	Fixed                // Size characters, filled up with blanks by servers
 	Integer              // Size bits
 	Float                // single precision
 	Double               // double precision
 	Datetime             // seconds, no zone
+	Stamp                // Datetime that MySQL sets at every change of its row
 	Text                 // long text; Size 24 is the 16 MB kind
 	Blob                 // bytes; Size 24 is the 16 MB kind
 )
@@ -49,11 +55,11 @@ const (
 type Column struct {
 	Name     string
 	Kind     Kind
-	Size     int    // String: characters; Integer: bits; Text, Blob: 16 or 24 bits of length
+	Size     int    // String, Fixed: characters; Integer: bits; Text, Blob: 16 or 24 bits of length
 	Digits   string // Float: "10,2" where MySQL is told so
 	Unsigned bool   // Integer; MySQL alone has it
 	Null     bool
-	Auto     bool    // counts up, primary key
+	Auto     bool    // counts up
 	Default  *string // nil: none
 }
 
@@ -70,6 +76,7 @@ type Table struct {
 	Version int // in the version table; 0 when it has no row there
 	Group   string
 	Columns []Column
+	Primary []string // nil: the column that counts up, if there is one
 	Keys    []Key
 }
 
@@ -80,47 +87,22 @@ type Rows struct {
 	Values  [][]string
 }
 
-// Schema is all tables of a flavour in one generation.
+// Schema is all tables of one release.
 type Schema struct {
-	Flavour    db.Flavour
-	Generation string // as in the facts: K5, U2
-	Release    string // the product it is taken from
+	Flavour    db.Flavour // db.Auto for SER before uids, which no directory works on
+	Generation string     // as in the facts: K5, U2
+	Release    string     // for people: Kamailio 5.6
+	Number     string     // for programs: 5.6
 	Tables     []*Table
 	Rows       []Rows
 	byName     map[string]*Table
 }
 
-//go:embed kamailio.tables
-var kamailioTables string
-
-//go:embed seruid.tables
-var seruidTables string
-
-var (
-	kamailio = sync.OnceValue(func() *Schema {
-		return mustParse(kamailioTables, Schema{Flavour: db.Kamailio, Generation: "K5", Release: "Kamailio 5.6"})
-	})
-	seruid = sync.OnceValue(func() *Schema {
-		return mustParse(seruidTables, Schema{Flavour: db.SER, Generation: "U2", Release: "SER 2.0 (2011)"})
-	})
-)
-
-// Of gives the current schema of a flavour. It is shared: do not change it.
-// Any other flavour than SER and Kamailio is a bug of the caller and panics.
-func Of(f db.Flavour) *Schema {
-	switch f {
-	case db.SER:
-		return seruid()
-	case db.Kamailio:
-		return kamailio()
-	}
-	panic("schema: no tables for flavour " + f.String())
-}
-
-// Table finds a table by name, nil when the flavour has none of that name.
+// Table finds a table by name, nil when the release has none of that name.
 func (s *Schema) Table(name string) *Table { return s.byName[name] }
 
-// Group gives the tables installed together: standard, presence, extra, uid, web.
+// Group gives the tables installed together: standard, presence, extra, uid,
+// web, ims, optional.
 func (s *Schema) Group(names ...string) []*Table {
 	var out []*Table
 	for _, t := range s.Tables {
@@ -146,11 +128,24 @@ func (s *Schema) Groups() []string {
 	return out
 }
 
-// Column finds a column by name, nil when there is none.
+// Column finds a column by name, in whatever case, nil when there is none.
 func (t *Table) Column(name string) *Column {
 	for i := range t.Columns {
-		if t.Columns[i].Name == name {
+		if strings.EqualFold(t.Columns[i].Name, name) {
 			return &t.Columns[i]
+		}
+	}
+	return nil
+}
+
+// PrimaryKey is what identifies a row, nil when nothing does.
+func (t *Table) PrimaryKey() []string {
+	if t.Primary != nil {
+		return t.Primary
+	}
+	for i := range t.Columns {
+		if t.Columns[i].Auto {
+			return []string{t.Columns[i].Name}
 		}
 	}
 	return nil
@@ -162,101 +157,54 @@ func (s *Schema) Size(table, column string) int {
 	return s.byName[table].Column(column).Size
 }
 
-func mustParse(text string, s Schema) *Schema {
-	if err := s.parse(text); err != nil {
-		panic("schema: " + err.Error())
+// String is the column in the notation of the package comment.
+func (c *Column) String() string {
+	var b strings.Builder
+	b.WriteString(c.Name + " " + c.typeWord())
+	if c.Auto {
+		b.WriteString(" auto")
 	}
-	return &s
+	if c.Null {
+		b.WriteString(" null")
+	}
+	if c.Default != nil {
+		b.WriteString(" = '" + *c.Default + "'")
+	}
+	return b.String()
 }
 
-// parse reads the notation of the package comment.
-func (s *Schema) parse(text string) error {
-	s.byName = make(map[string]*Table)
-	var table *Table
-	var rows *Rows
-	doc := ""
-	n := 0
-	for line := range strings.Lines(text) {
-		n++
-		line = strings.TrimRight(line, "\n")
-		f := strings.Fields(line)
-		var err error
-		switch {
-		case len(f) == 0:
-			doc = ""
-		case f[0] == "#":
-			doc = strings.TrimSpace(strings.TrimPrefix(line, "#"))
-		case f[0] == "table" && line[0] != ' ' && len(f) == 4:
-			table, rows = &Table{Name: f[1], Group: f[3], Doc: doc}, nil
-			table.Version, err = strconv.Atoi(f[2])
-			s.Tables = append(s.Tables, table)
-			s.byName[f[1]] = table
-		case f[0] == "rows" && line[0] != ' ' && len(f) > 2:
-			s.Rows = append(s.Rows, Rows{Table: f[1], Columns: f[2:]})
-			table, rows = nil, &s.Rows[len(s.Rows)-1]
-		case rows != nil && len(f) == len(rows.Columns):
-			rows.Values = append(rows.Values, f)
-		case table == nil:
-			err = fmt.Errorf("neither a table nor a row of %d values", len(f))
-		case f[0] == "unique", f[0] == "index":
-			table.Keys = append(table.Keys, Key{Unique: f[0] == "unique", Columns: f[1:]})
-		default:
-			var c Column
-			c, err = parseColumn(line)
-			table.Columns = append(table.Columns, c)
+var integerWords = map[int]string{8: "tiny", 16: "short", 32: "int", 64: "long"}
+
+// typeWord is the type as the notation calls it.
+func (c *Column) typeWord() string {
+	switch c.Kind {
+	case String:
+		return "str" + strconv.Itoa(c.Size)
+	case Fixed:
+		return "fix" + strconv.Itoa(c.Size)
+	case Integer:
+		if c.Unsigned {
+			return "u" + integerWords[c.Size]
 		}
-		if err != nil {
-			return fmt.Errorf("%s tables, line %d: %w", s.Flavour, n, err)
+		return integerWords[c.Size]
+	case Float:
+		if c.Digits != "" {
+			return "float(" + c.Digits + ")"
 		}
+		return "float"
+	case Double:
+		return "double"
+	case Datetime:
+		return "datetime"
+	case Stamp:
+		return "autots"
 	}
-	return nil
-}
-
-func parseColumn(line string) (Column, error) {
-	var c Column
-	spec, def, hasDefault := strings.Cut(line, " = '")
-	if hasDefault {
-		def = strings.TrimSuffix(def, "'")
-		c.Default = &def
+	word := "text"
+	if c.Kind == Blob {
+		word = "blob"
 	}
-	f := strings.Fields(spec)
-	if len(f) < 2 {
-		return c, fmt.Errorf("column %q has no type", line)
+	if c.Size > 16 {
+		word = "m" + word
 	}
-	c.Name = f[0]
-	for _, word := range f[2:] {
-		switch word {
-		case "auto":
-			c.Auto = true
-		case "null":
-			c.Null = true
-		default:
-			return c, fmt.Errorf("column %s: %q is no property", c.Name, word)
-		}
-	}
-	return c, c.parseType(f[1])
-}
-
-var plainTypes = map[string]Column{
-	"tiny": {Kind: Integer, Size: 8}, "utiny": {Kind: Integer, Size: 8, Unsigned: true},
-	"short": {Kind: Integer, Size: 16}, "ushort": {Kind: Integer, Size: 16, Unsigned: true},
-	"int": {Kind: Integer, Size: 32}, "uint": {Kind: Integer, Size: 32, Unsigned: true},
-	"long": {Kind: Integer, Size: 64}, "float": {Kind: Float}, "double": {Kind: Double},
-	"datetime": {Kind: Datetime}, "text": {Kind: Text, Size: 16}, "mtext": {Kind: Text, Size: 24},
-	"blob": {Kind: Blob, Size: 16}, "mblob": {Kind: Blob, Size: 24},
-}
-
-func (c *Column) parseType(word string) error {
-	if n, ok := strings.CutPrefix(word, "str"); ok {
-		size, err := strconv.Atoi(n)
-		c.Kind, c.Size = String, size
-		return err
-	}
-	word, digits, _ := strings.Cut(strings.TrimSuffix(word, ")"), "(")
-	p, ok := plainTypes[word]
-	if !ok {
-		return fmt.Errorf("column %s: %q is no type", c.Name, word)
-	}
-	c.Kind, c.Size, c.Unsigned, c.Digits = p.Kind, p.Size, p.Unsigned, digits
-	return nil
+	return word
 }

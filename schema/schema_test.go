@@ -45,6 +45,10 @@ func TestCreateAll(t *testing.T) {
 				if err != nil || r.Flavour != f || !r.Current {
 					t.Errorf("Recognise = %+v, %v", r, err)
 				}
+				s, err := schema.NewSurvey(t.Context(), d, nil)
+				if want := schema.Of(f).Number; err != nil || !slices.Contains(s.Releases, want) {
+					t.Errorf("the survey finds %v, %v; want %s", s.Releases, err, want)
+				}
 			})
 		})
 	}
@@ -83,9 +87,11 @@ func TestGroupLater(t *testing.T) {
 func TestCreateFailsWhole(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		create(t, d, db.Kamailio)
-		// A row that is in the way of the last version number.
-		if _, err := d.Command("INSERT INTO version (table_name, table_version) VALUES ('rls_watchers', 9)").Exec(t.Context()); err != nil {
-			t.Fatal(err)
+		// A key that is in the way of the last version number.
+		for _, sql := range []string{"DELETE FROM version WHERE table_name NOT IN ('version', 'subscriber')", "CREATE UNIQUE INDEX one_each ON version (table_version)"} {
+			if _, err := d.Command(sql).Exec(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if err := schema.Create(t.Context(), d, db.Kamailio, "presence"); !errors.Is(err, db.ErrDuplicate) {
 			t.Fatalf("create presence: %v, want ErrDuplicate", err)
@@ -116,13 +122,23 @@ func TestVerifyFinds(t *testing.T) {
 	}
 	var got []string
 	for _, d := range diffs {
-		got = append(got, d.String())
+		word := ""
+		if d.Site {
+			word = "site "
+		}
+		got = append(got, word+d.String())
 	}
 	sort.Strings(got)
 	want := []string{
 		"domain.did: found no such column, wanted the column",
 		"grp: found no such table, wanted the table",
-		"pdt.sdomain: found 128 characters, wanted 255",
+		"pdt.domain: found NULL allowed, wanted NOT NULL",
+		`pdt.domain: found no default, wanted default ""`,
+		"pdt.prefix: found NULL allowed, wanted NOT NULL",
+		"pdt.sdomain: found NULL allowed, wanted NOT NULL",
+		"pdt.sdomain: found str128, wanted str255",
+		"pdt: found no such key, wanted unique key (sdomain, prefix)",
+		"site pdt.extra: found int, wanted no such column",
 		"subscriber: found version 6, wanted version 7",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -137,7 +153,7 @@ func TestCheckVersion(t *testing.T) {
 		t.Errorf("location 9: %v", err)
 	}
 	err := schema.CheckVersion(t.Context(), d, "location", 1004)
-	if m, ok := errors.AsType[*schema.MismatchError](err); !ok || m.Table != "location" || m.Found != "version 9" || m.Wanted != "1004" {
+	if m, ok := errors.AsType[*schema.MismatchError](err); !ok || m.Table != "location" || m.Found != "version 9" || m.Wanted != "version 1004" {
 		t.Errorf("location 1004: %v", err)
 	}
 	if err := schema.CheckVersion(t.Context(), d, "nothing", 0); err == nil {

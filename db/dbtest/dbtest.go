@@ -235,7 +235,7 @@ func startMariaDB(s *server) error {
 	if out, err := prepare.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w: %s", install, err, out)
 	}
-	cmd := exec.Command(daemon, "--no-defaults", "--datadir="+data, "--socket="+socket, "--skip-networking",
+	cmd := exec.Command(daemon, "--no-defaults", "--datadir="+data, "--socket="+socket, "--skip-networking", "--tmpdir="+s.dir, "--innodb-flush-method=nosync",
 		"--pid-file="+filepath.Join(s.dir, "pid"), "--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0")
 	cmd.SysProcAttr, cmd.Dir = attr, s.dir
 	s.url = func(name string) string { return "mysql://root@localhost/" + name + "?socket=" + socket }

@@ -495,7 +495,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 			must(t, d.Tx(t.Context(), func(tx *db.Tx) error {
 				return tx.Do(t.Context(), "CREATE TABLE subscriber (username TEXT, domain TEXT, uuid TEXT); CREATE TABLE location (username TEXT, replicate INT, state INT)")
 			}))
-		}, db.Auto, []string{"SER 0.9", "sipctl db check"}},
+		}, db.Auto, []string{"SER 0.9", "sipctl db status"}},
 		"foreign": {func(t *testing.T, d *db.DB) {
 			must(t, d.Tx(t.Context(), func(tx *db.Tx) error { return tx.Do(t.Context(), "CREATE TABLE songs (title TEXT)") }))
 		}, db.Auto, []string{"no database of SER"}},

@@ -64,11 +64,7 @@ func Like(d *db.DB, f db.Flavour, found schema.Tables, name, form string) (*Tabl
 	def := schema.Of(f).Table(form)
 	have := found[name]
 	if have == nil {
-		m := &schema.MismatchError{Source: d.Source(), Table: name, Found: "none", Wanted: "one", Command: "sipctl db check"}
-		if def != nil && name == form {
-			m.Command = "sipctl db create --group " + def.Group
-		}
-		return nil, m
+		return nil, found.Check(d.Source(), f, schema.Need{Table: name})
 	}
 	t := &Table{Name: name, d: d, zone: time.Local}
 	if f == db.SER {

@@ -143,7 +143,7 @@ func TestMissing(t *testing.T) {
 	d := dbtest.Open(t, db.SQLite)
 	must(t, schema.Create(t.Context(), d, db.Kamailio))
 	_, err := table.Open(t.Context(), d, db.Kamailio, "uacreg")
-	if m, ok := errors.AsType[*schema.MismatchError](err); !ok || m.Command != "sipctl db create --group extra" {
+	if m, ok := errors.AsType[*schema.MismatchError](err); !ok || m.Command != "sipctl db create --only uacreg" {
 		t.Errorf("Open = %v", err)
 	}
 }

@@ -183,32 +183,13 @@ func (c *Conn) CheckVersion(ctx context.Context, table string, want int) error {
 }
 
 func (c *Conn) require(ts schema.Tables, f db.Flavour, t Table) error {
-	m := &schema.MismatchError{Source: c.source, Table: t.Name, Command: "sipctl db check"}
-	found := ts[t.Name]
-	switch {
-	case len(ts) == 0:
-		m.Table, m.Found, m.Wanted, m.Command = "", "an empty database", "table "+t.Name, "sipctl db create"
-		if f != db.Auto {
-			m.Command += " --flavour " + string(f)
+	if found := other(ts, f); found != "" { // one sentence for all modules that stumble over it
+		return &schema.MismatchError{
+			Source: c.source, Found: fmt.Sprintf("tables of the %s flavour", found),
+			Wanted: fmt.Sprintf("the %s flavour", f), Command: "sipctl db migrate",
 		}
-	case other(ts, f) != "":
-		// One sentence for all modules that stumble over it.
-		m.Table, m.Found, m.Wanted = "", fmt.Sprintf("tables of the %s flavour", other(ts, f)), fmt.Sprintf("the %s flavour", f)
-		m.Command = "sipctl db migrate"
-	case found == nil:
-		m.Found, m.Wanted = "no such table", "the table"
-	case t.Version != 0 && ts.Has("version", "table_version") && found.Version != t.Version:
-		m.Found, m.Wanted = fmt.Sprintf("version %d", found.Version), fmt.Sprintf("version %d", t.Version)
-	default:
-		for _, col := range t.Columns {
-			if !found.Has(col) {
-				m.Found, m.Wanted = "no column "+col, "it"
-				return m
-			}
-		}
-		return nil
 	}
-	return m
+	return ts.Check(c.source, f, schema.Need{Table: t.Name, Version: t.Version, Columns: t.Columns})
 }
 
 // other is the flavour that the tables are of when it is not the one wanted.

@@ -190,9 +190,9 @@ func TestRequire(t *testing.T) {
 				table dbx.Table
 				want  string
 			}{
-				{db.Kamailio, db.Kamailio, dbx.Table{Name: "subscriber", Version: 6}, "found version 7, wanted version 6; run: sipctl db check"},
-				{db.Kamailio, db.Kamailio, dbx.Table{Name: "nobody"}, "found no such table, wanted the table; run: sipctl db check"},
-				{db.Kamailio, db.Kamailio, dbx.Table{Name: "subscriber", Columns: []string{"ha1", "shoe_size"}}, "found no column shoe_size, wanted it; run: sipctl db check"},
+				{db.Kamailio, db.Kamailio, dbx.Table{Name: "subscriber", Version: 6}, "found version 7, wanted version 6; run: sipctl db status"},
+				{db.Kamailio, db.Kamailio, dbx.Table{Name: "nobody"}, "found no such table, wanted the table; run: sipctl db status"},
+				{db.Kamailio, db.Kamailio, dbx.Table{Name: "subscriber", Columns: []string{"ha1", "shoe_size"}}, "found no column shoe_size, wanted the column; run: sipctl db upgrade"},
 				{db.SER, db.Kamailio, dbx.Table{Name: "subscriber"}, "found tables of the ser flavour, wanted the kamailio flavour; run: sipctl db migrate"},
 				{db.Kamailio, db.SER, dbx.Table{Name: "credentials"}, "found tables of the kamailio flavour"},
 				{db.Auto, db.Kamailio, dbx.Table{Name: "subscriber"}, "found an empty database, wanted table subscriber; run: sipctl db create --flavour kamailio"},
