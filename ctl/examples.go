@@ -35,7 +35,6 @@ var examples = map[string]string{
 	"config contexts": "",
 	"config show":     "",
 
-	"db check":          "",
 	"db create":         "--flavour kamailio",
 	"db migrate plan":   "--from sqlite:old.db",
 	"db migrate run":    "--from sqlite:old.db",
