@@ -112,10 +112,7 @@ func resolveHost(ctx context.Context, host string) ([]netip.Addr, error) {
 func (r *Router) startLog() error {
 	level := func() int { return int(r.debug.Load()) }
 	r.debug.Store(int64(r.coreCfg.Debug.Get(r.settings.Snapshot())))
-	name := r.conf.Str("log_name")
-	if name == "" {
-		name = "sipd"
-	}
+	name := r.logName()
 	w := r.opt.Stderr
 	if w == nil {
 		w = io.Discard
@@ -132,8 +129,23 @@ func (r *Router) startLog() error {
 		r.log.LogAttrs(context.Background(), slog.LevelWarn, "no syslog; logging to stderr", slog.Any("err", err))
 		return r.warnings()
 	}
-	r.log = log
+	r.log, r.syslog = log, true
 	return r.warnings()
+}
+
+// logTo is the logger for a facility of syslog.
+func (r *Router) logTo(facility string) (*slog.Logger, error) {
+	if !r.syslog {
+		return r.log, checkFacility(facility)
+	}
+	return NewSyslogger(facility, r.logName(), func() int { return int(r.debug.Load()) })
+}
+
+func (r *Router) logName() string {
+	if name := r.conf.Str("log_name"); name != "" {
+		return name
+	}
+	return "sipd"
 }
 
 // warnings tells the oddities of the configuration that do not stop the start.

@@ -111,6 +111,14 @@ func NewSyslogger(facility, name string, debug func() int) (*slog.Logger, error)
 	return slog.New(&logHandler{debug: debug, out: &logOutput{syslog: w}}), nil
 }
 
+// checkFacility says whether syslog has a facility of that name.
+func checkFacility(name string) error {
+	if _, ok := facilities[strings.ToLower(strings.TrimPrefix(strings.ToUpper(name), "LOG_"))]; !ok {
+		return fmt.Errorf("unknown syslog facility %q", name)
+	}
+	return nil
+}
+
 var facilities = map[string]syslog.Priority{
 	"kern": syslog.LOG_KERN, "user": syslog.LOG_USER, "mail": syslog.LOG_MAIL,
 	"daemon": syslog.LOG_DAEMON, "auth": syslog.LOG_AUTH, "syslog": syslog.LOG_SYSLOG,

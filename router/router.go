@@ -27,10 +27,12 @@ import (
 
 // Router is a daemon: Load makes it, Serve runs it once, Close ends it.
 type Router struct {
-	opt  Options
-	log  *slog.Logger
-	conf *script.Config
-	set  *module.Set
+	opt Options
+	log *slog.Logger
+	// syslog says that log goes there.
+	syslog bool
+	conf   *script.Config
+	set    *module.Set
 
 	settings *cfg.Store
 	coreCfg  cfg.Core
@@ -219,7 +221,7 @@ func (r *Router) host(name string) *module.Host {
 	return &module.Host{
 		Name: name, Log: r.log.With(slog.String("module", name)),
 		Env: &r.env, Cfg: r.settings, RPC: r.registry, Stat: r.stats, Vars: r.vars,
-		Guard: r.guard, ConfigPath: r.opt.Config, RunDir: r.runDir(), CheckOnly: r.opt.CheckOnly,
+		Guard: r.guard, ConfigPath: r.opt.Config, LogTo: r.logTo, RunDir: r.runDir(), CheckOnly: r.opt.CheckOnly,
 		Module: r.module, Hooks: &r.hooks, Daemon: (*daemon)(r),
 	}
 }

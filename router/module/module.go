@@ -202,6 +202,9 @@ type Host struct {
 	Vars *pv.Registry
 	// ConfigPath is the configuration file; relative paths are taken from its folder.
 	ConfigPath string
+	// LogTo gives a logger for another syslog facility ("LOG_LOCAL1"); the
+	// daemon's own when it does not log to syslog. nil in tests.
+	LogTo func(facility string) (*slog.Logger, error)
 	// RunDir is where control sockets live by default.
 	RunDir string
 	// CheckOnly says that the configuration is only checked (sipd -c): Init

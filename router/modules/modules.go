@@ -15,6 +15,7 @@ import (
 	"sipd/router/modules/common/sl"
 	"sipd/router/modules/common/textopsx"
 	"sipd/router/modules/common/tm"
+	"sipd/router/modules/kamailio/acc"
 	"sipd/router/modules/kamailio/alias_db"
 	"sipd/router/modules/kamailio/auth"
 	"sipd/router/modules/kamailio/auth_db"
@@ -38,6 +39,7 @@ import (
 // loadmodule, with the folder of the merged project that it stands for.
 func List() []module.Available {
 	return []module.Available{
+		{Name: "acc", Flavour: module.Kamailio, New: acc.New},
 		{Name: "alias_db", Flavour: module.Kamailio, New: aliasdb.New},
 		{Name: "auth", Flavour: module.Kamailio, New: auth.New},
 		{Name: "auth_db", Flavour: module.Kamailio, New: authdb.New},

@@ -5,6 +5,12 @@ import (
 	"time"
 )
 
+// CheckTime refuses a time format of strftime that AppendTime cannot print.
+func CheckTime(layout string) error { return checkStrftime(layout) }
+
+// AppendTime prints t as strftime of the C locale does.
+func AppendTime(b []byte, layout string, t time.Time) []byte { return appendStrftime(b, layout, t) }
+
 const strftimeVerbs = "aAbBcCdDeFgGhHIjklmMnpPrRsStTuUVwWxXyYzZ%"
 
 // checkStrftime refuses what appendStrftime cannot print.

@@ -92,7 +92,14 @@ func (t *Transaction) again(c *run.Context, i, code int) {
 		t.retrAt, t.endAt = 0, 0
 	}
 	t.legs[i].code, t.legs[i].faked = code, false
+	watched := t.watched
+	if tag := c.Msg.ToTag(); watched != 0 && tag == b.tag {
+		t.watched = 0 // a repetition is no news
+	} else if watched != 0 {
+		t.legs[i].tag = tag
+	}
 	t.relay(c, code)
+	t.watched = watched
 }
 
 // provisional takes a 1xx: no more repetitions, and more time. false when it
@@ -138,6 +145,9 @@ func (t *Transaction) replyRoute(c *run.Context, b *branch) bool {
 // succeed passes a 2xx on at once and ends the other legs.
 func (t *Transaction) succeed(c *run.Context, i, code int) {
 	t.winner, t.winnerCode = i, code
+	if t.watched != 0 {
+		t.legs[i].tag = c.Msg.ToTag()
+	}
 	first := t.status.Load() < 200
 	if t.local {
 		t.finishLocal(c.Msg, code)
@@ -170,6 +180,7 @@ func (t *Transaction) relay(c *run.Context, code int, edits ...*sip.Edits) {
 	t.table.Count.Relayed.Inc()
 	t.upstream(code, buf)
 	c.GiveScratch(buf)
+	t.tellReply(c, code)
 }
 
 // upstream keeps a reply for repetitions and sends it.
@@ -224,6 +235,7 @@ func (t *Transaction) sendReply(c *run.Context, code int, reason, extra string) 
 	if code >= 200 {
 		t.finished(code, true)
 	}
+	t.tellOwn(c, code, reason)
 	return true
 }
 
@@ -350,6 +362,7 @@ func (t *Transaction) decide(c *run.Context, i int) {
 			return
 		}
 		t.winner, t.winnerCode = best, t.legs[best].code
+		t.tellFailed()
 		route := t.armed1.failure
 		if route == nil || t.local {
 			break

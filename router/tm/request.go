@@ -25,16 +25,16 @@ func (tb *Table) Check(c *run.Context) (Found, *Transaction) {
 	if !c.Msg.IsRequest() || !tb.keyOf(c.Msg, &k) {
 		return None, nil
 	}
-	return tb.check(&k)
+	return tb.check(&k, c)
 }
 
-func (tb *Table) check(k *key) (Found, *Transaction) {
+func (tb *Table) check(k *key, c *run.Context) (Found, *Transaction) {
 	if k.method == sip.ACK {
 		if t := tb.lookup(k, sip.INVITE, ""); t != nil {
-			return tb.ack(t)
+			return tb.ack(t, c)
 		}
 		if t := tb.lookupDialog(k); t != nil {
-			t.Do(func(t *Transaction) { t.ackedBy() })
+			t.ackedDialog(c)
 			return AckDialog, t
 		}
 		return None, nil
@@ -53,13 +53,13 @@ func (tb *Table) check(k *key) (Found, *Transaction) {
 
 // ack takes an ACK on the branch of its INVITE: to a failure it ends here; a
 // peer that sends the one to a 2xx so is passed on.
-func (tb *Table) ack(t *Transaction) (Found, *Transaction) {
+func (tb *Table) ack(t *Transaction, c *run.Context) (Found, *Transaction) {
 	switch status := t.status.Load(); {
 	case status >= 300:
 		t.Do(func(t *Transaction) { t.ackedBy() })
 		return AckFailure, t
 	case status >= 200:
-		t.Do(func(t *Transaction) { t.ackedBy() })
+		t.ackedDialog(c)
 		return AckDialog, t
 	}
 	return AckFailure, t // before any final reply: nothing to acknowledge, nowhere to pass it
@@ -140,6 +140,7 @@ func (tb *Table) NewTransaction(c *run.Context) int {
 	}
 	tb.Count.Created.Inc()
 	tb.Count.UAS.Inc()
+	t.watch(c)
 	return 1
 }
 

@@ -54,6 +54,8 @@ type Table struct {
 	armeds  sync.Pool // *armed
 	buffers sync.Pool // *[]byte to print into
 	shards  [shardCount]*shard
+
+	watchers []*Watcher // filled before there are transactions
 }
 
 // Stats count transactions and replies. Class 2 to 6 are the final replies

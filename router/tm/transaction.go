@@ -74,6 +74,7 @@ type Transaction struct {
 	acked      bool
 	relayed    bool // a leg was started
 	killed     bool
+	watched    uint8 // by which of the watchers
 	suspended  bool
 	done       func(code int, m *sip.Message) // of local ones
 	// Contacts are what t_next_contacts has not taken yet.
@@ -123,6 +124,7 @@ type branch struct {
 	cancelEnd       int64
 	cancelReason    string
 	lastProvisional int
+	tag             string // To tag of the last 2xx, for watched transactions
 }
 
 type eventKind uint8

@@ -73,6 +73,16 @@ func (m *rr) newIsDirection(a module.Args) (run.Func, error) {
 	}, nil
 }
 
+// AppendsFromTag says whether Record-Route has the From tag, without which
+// Upstream knows nothing. Other modules ask by the name of this one.
+func (m *rr) AppendsFromTag() bool { return m.appendFromTag != 0 }
+
+// Upstream says whether a request goes to the caller of its dialog.
+func (m *rr) Upstream(c *run.Context) bool {
+	params, ok := m.ownRoute(c)
+	return ok && upstream(c, params)
+}
+
 // upstream says whether a request whose own Route has these parameters goes to
 // the caller: its From tag is not the one that started the dialog.
 func upstream(c *run.Context, params string) bool {

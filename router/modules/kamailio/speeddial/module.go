@@ -15,15 +15,15 @@ import (
 )
 
 type speeddial struct {
-	url                string
-	user, domain       string
-	sdUser, sdDomain   string
-	newURI, prefix     string
-	useDomain          int
-	conn               *dbx.Conn
-	tables             dbx.Tables
-	failed             dbx.Failures
-	columns, ownerKeys []string
+	url              string
+	user, domain     string
+	sdUser, sdDomain string
+	newURI, prefix   string
+	useDomain        int
+	conn             *dbx.Conn
+	tables           dbx.Tables
+	failed           dbx.Failures
+	columns          []string
 }
 
 // New makes the module; it is what the list of modules names.

@@ -35,14 +35,13 @@ type authorized interface {
 }
 
 type uriDB struct {
-	url, table                string
-	userCol, domCol, uriUser  string
-	useTable, useDomain       bool
-	conn                      *dbx.Conn
-	auth                      authorized
-	allowed, exists           *db.Stmt
-	failed                    dbx.Failures
-	columnsOne, columnsSecond []string
+	url, table               string
+	userCol, domCol, uriUser string
+	useTable, useDomain      bool
+	conn                     *dbx.Conn
+	auth                     authorized
+	allowed, exists          *db.Stmt
+	failed                   dbx.Failures
 }
 
 // New makes the module; it is what the list of modules names.
