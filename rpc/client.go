@@ -1,6 +1,12 @@
 package rpc
 
-import "context"
+import (
+	"context"
+	"errors"
+)
+
+// ErrCredential is a daemon that wants a credential, or another one.
+var ErrCredential = errors.New("the daemon wants a credential, or another one")
 
 // Client calls methods of one daemon over one wire.
 type Client interface {

@@ -7,8 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"math"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -26,6 +27,7 @@ type Exchange func(ctx context.Context, build func(replyName string) ([]byte, er
 type Client struct {
 	name     string // of the server, for errors
 	exchange Exchange
+	open     func(context.Context, func(string) ([]byte, error)) (io.ReadCloser, error) // nil where replies come whole
 	close    func() error
 	id       atomic.Int64
 }
@@ -38,18 +40,43 @@ func NewClient(name string, exchange Exchange, close func() error) *Client {
 
 // Call implements [rpc.Client].
 func (c *Client) Call(ctx context.Context, method string, args ...rpc.Value) ([]rpc.Value, error) {
-	id := int(c.id.Add(1))
-	reply, err := c.exchange(ctx, func(replyName string) ([]byte, error) {
-		return AppendRequest(nil, method, replyName, id, args)
-	})
-	var vals []rpc.Value
-	if err == nil {
-		vals, err = ParseReply(reply, id)
+	return gather(c.stream(ctx, MaxReply, method, args))
+}
+
+// Stream implements [rpc.Streamer]. Over HTTP nothing of the reply is kept;
+// datagrams and pipes bring it whole.
+func (c *Client) Stream(ctx context.Context, method string, args ...rpc.Value) iter.Seq2[rpc.Token, error] {
+	return c.stream(ctx, math.MaxInt64, method, args)
+}
+
+func (c *Client) stream(ctx context.Context, limit int64, method string, args []rpc.Value) iter.Seq2[rpc.Token, error] {
+	return func(yield func(rpc.Token, error) bool) {
+		id := int(c.id.Add(1))
+		reply, err := c.start(ctx, func(replyName string) ([]byte, error) {
+			return AppendRequest(nil, method, replyName, id, args)
+		})
+		if err != nil {
+			yield(rpc.Token{}, fmt.Errorf("call %s at %s: %w", method, c.name, err))
+			return
+		}
+		defer reply.Close()
+		for t, err := range ReadReply(io.LimitReader(reply, limit), id) {
+			if _, ok := errors.AsType[*rpc.Fault](err); err != nil && !ok {
+				err = fmt.Errorf("call %s at %s: %w", method, c.name, err)
+			}
+			if !yield(t, err) {
+				return
+			}
+		}
 	}
-	if _, ok := errors.AsType[*rpc.Fault](err); err != nil && !ok {
-		return nil, fmt.Errorf("call %s at %s: %w", method, c.name, err)
+}
+
+func (c *Client) start(ctx context.Context, build func(string) ([]byte, error)) (io.ReadCloser, error) {
+	if c.open != nil {
+		return c.open(ctx, build)
 	}
-	return vals, err
+	reply, err := c.exchange(ctx, build)
+	return io.NopCloser(bytes.NewReader(reply)), err
 }
 
 // Close implements [rpc.Client].
@@ -58,39 +85,6 @@ func (c *Client) Close() error {
 		return nil
 	}
 	return c.close()
-}
-
-// HTTP makes a client for the server at an http or https URL. timeout bounds
-// each call; 0 waits for ever.
-func HTTP(url string, timeout time.Duration) *Client {
-	h := &http.Client{Timeout: timeout, Transport: http.DefaultTransport.(*http.Transport).Clone()}
-	exchange := func(ctx context.Context, build func(string) ([]byte, error)) ([]byte, error) {
-		body, err := build("")
-		if err != nil {
-			return nil, err
-		}
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
-		if err != nil {
-			return nil, err
-		}
-		req.Header.Set("Content-Type", "application/json")
-		resp, err := h.Do(req)
-		if err != nil {
-			return nil, err
-		}
-		defer resp.Body.Close()
-		reply, err := io.ReadAll(io.LimitReader(resp.Body, MaxReply))
-		if err != nil {
-			return nil, err
-		}
-		// The status repeats a fault's code: the body says more. Without a
-		// reply in it the status is all there is.
-		if len(bytes.TrimSpace(reply)) == 0 || reply[0] == '<' {
-			return nil, fmt.Errorf("HTTP status %s: %w", resp.Status, ErrReply)
-		}
-		return reply, nil
-	}
-	return NewClient(url, exchange, func() error { h.CloseIdleConnections(); return nil })
 }
 
 // Datagram makes a client for the server at a unix datagram socket. local is
@@ -164,4 +158,4 @@ func datagram(ctx context.Context, conn *net.UnixConn, request []byte) ([]byte, 
 	return buf[:n], nil
 }
 
-var _ rpc.Client = (*Client)(nil)
+var _ rpc.Streamer = (*Client)(nil)

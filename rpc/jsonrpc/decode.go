@@ -9,7 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"iter"
 	"math"
 	"strconv"
 	"strings"
@@ -132,42 +132,16 @@ func appendValue(b []byte, v rpc.Value, depth int) ([]byte, error) {
 // of its elements, as on the other wires; one that is an empty object is no
 // value, which is how Kamailio says so. Other errors wrap ErrReply.
 func ParseReply(data []byte, id int) ([]rpc.Value, error) {
-	doc, err := parse(data)
-	if err != nil {
-		return nil, err
+	return gather(ReadReply(bytes.NewReader(data), id))
+}
+
+// gather is rpc.Gather where no values are nil.
+func gather(toks iter.Seq2[rpc.Token, error]) ([]rpc.Value, error) {
+	vals, err := rpc.Gather(toks)
+	if len(vals) == 0 {
+		vals = nil
 	}
-	members, ok := doc.(rpc.Struct)
-	if !ok {
-		return nil, bad("it is no object")
-	}
-	var result, fault, gotID rpc.Value
-	for _, m := range members {
-		switch m.Name {
-		case "result":
-			result = m.Value
-		case "error":
-			fault = m.Value
-		case "id":
-			gotID = m.Value
-		}
-	}
-	if n, ok := gotID.(rpc.Int); ok && int(n) != id {
-		return nil, bad("it answers request %d in place of %d", n, id)
-	}
-	if _, null := fault.(rpc.Null); fault != nil && !null {
-		return nil, faultOf(fault)
-	}
-	switch r := result.(type) {
-	case nil:
-		return nil, bad("neither result nor error")
-	case rpc.Array:
-		return r, nil
-	case rpc.Struct:
-		if len(r) == 0 {
-			return nil, nil
-		}
-	}
-	return []rpc.Value{result}, nil
+	return vals, err
 }
 
 func faultOf(v rpc.Value) error {
@@ -190,88 +164,4 @@ func faultOf(v rpc.Value) error {
 		return bad("an error without code")
 	}
 	return f
-}
-
-// parse reads one JSON text, nothing but blanks after it.
-func parse(data []byte) (rpc.Value, error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	v, err := value(d, 0)
-	if err != nil {
-		if !errors.Is(err, ErrReply) {
-			err = bad("%v", err)
-		}
-		return nil, err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, bad("something follows it")
-	}
-	return v, nil
-}
-
-func value(d *json.Decoder, depth int) (rpc.Value, error) {
-	if depth > maxNesting {
-		return nil, bad("values are nested deeper than %d", maxNesting)
-	}
-	tok, err := d.Token()
-	if err != nil {
-		if errors.Is(err, io.EOF) {
-			err = bad("it ends too early")
-		}
-		return nil, err
-	}
-	switch t := tok.(type) {
-	case nil:
-		return rpc.Null{}, nil
-	case bool:
-		return rpc.Bool(t), nil
-	case string:
-		return rpc.String(t), nil
-	case json.Number:
-		if n, err := t.Int64(); err == nil {
-			return rpc.Int(n), nil
-		}
-		f, err := t.Float64()
-		if err != nil {
-			return nil, bad("number %.40s", t)
-		}
-		return rpc.Double(f), nil
-	case json.Delim:
-		if t == '{' {
-			return object(d, depth)
-		}
-		return array(d, depth)
-	}
-	return nil, bad("token %v", tok) // cannot come
-}
-
-func object(d *json.Decoder, depth int) (rpc.Value, error) {
-	s := rpc.Struct{}
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return nil, err
-		}
-		v, err := value(d, depth+1)
-		if err != nil {
-			return nil, err
-		}
-		text, _ := name.(string) // the decoder lets nothing else pass
-		s = append(s, rpc.M(text, v))
-	}
-	_, err := d.Token()
-	return s, err
-}
-
-func array(d *json.Decoder, depth int) (rpc.Value, error) {
-	a := rpc.Array{}
-	for d.More() {
-		v, err := value(d, depth+1)
-		if err != nil {
-			return nil, err
-		}
-		a = append(a, v)
-	}
-	_, err := d.Token()
-	return a, err
 }

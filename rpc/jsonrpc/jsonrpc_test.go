@@ -142,6 +142,13 @@ func check(t *testing.T, c rpc.Client) {
 	}
 }
 
+// poster posts as rpc/dial does, without its care.
+func poster(url string) Post {
+	return func(_ context.Context, contentType string, request []byte) (*http.Response, error) {
+		return http.Post(url, contentType, bytes.NewReader(request))
+	}
+}
+
 func TestHTTP(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b, err := io.ReadAll(r.Body)
@@ -159,8 +166,8 @@ func TestHTTP(t *testing.T) {
 		_, _ = w.Write(reply)
 	}))
 	defer srv.Close()
-	check(t, HTTP(srv.URL+"/RPC", time.Minute))
-	c := HTTP(srv.URL+"/none", 0)
+	check(t, HTTP(srv.URL, poster(srv.URL+"/RPC"), nil))
+	c := HTTP(srv.URL, poster(srv.URL+"/none"), nil)
 	defer c.Close()
 	if _, err := c.Call(t.Context(), "m"); !errors.Is(err, ErrReply) || !strings.Contains(err.Error(), "404") {
 		t.Errorf("a page that is not there: %v, want ErrReply with the status", err)

@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,9 +34,20 @@ func bad(format string, a ...any) error {
 	return fmt.Errorf("%w: %s", ErrReply, fmt.Sprintf(format, a...))
 }
 
-// decoder reads the tokens of one document.
+// decoder reads the tokens of one document and yields those of its values.
 type decoder struct {
-	x *xml.Decoder
+	x     *xml.Decoder
+	yield func(rpc.Token, error) bool
+}
+
+// errStopped is a caller that wants no more tokens.
+var errStopped = errors.New("stopped")
+
+func (d *decoder) emit(t rpc.Token) error {
+	if d.yield(t, nil) {
+		return nil
+	}
+	return errStopped
 }
 
 // ParseReply reads a methodResponse: the reply's values in order, or the
@@ -42,46 +55,58 @@ type decoder struct {
 // values themselves, as on the other wires; an empty value without a type is
 // none at all, which is how Kamailio says so. Other errors wrap ErrReply.
 func ParseReply(r io.Reader) ([]rpc.Value, error) {
-	x := xml.NewDecoder(io.LimitReader(r, MaxReply))
-	x.CharsetReader = func(charset string, in io.Reader) (io.Reader, error) {
-		switch strings.ToLower(charset) {
-		case "utf-8", "utf8", "us-ascii", "ascii":
-			return in, nil
-		}
-		return nil, bad("character set %q", charset)
+	return gather(ReadReply(io.LimitReader(r, MaxReply)))
+}
+
+// gather is rpc.Gather where no values are nil.
+func gather(toks iter.Seq2[rpc.Token, error]) ([]rpc.Value, error) {
+	vals, err := rpc.Gather(toks)
+	if len(vals) == 0 {
+		vals = nil
 	}
-	d := &decoder{x}
+	return vals, err
+}
+
+// ReadReply reads a methodResponse while it comes: the tokens of its values, of
+// which it holds one at a time. It means what [ParseReply] means; an error,
+// which may be that of the reader, is the last element.
+func ReadReply(r io.Reader) iter.Seq2[rpc.Token, error] {
+	return func(yield func(rpc.Token, error) bool) {
+		x := xml.NewDecoder(r)
+		x.CharsetReader = func(charset string, in io.Reader) (io.Reader, error) {
+			switch strings.ToLower(charset) {
+			case "utf-8", "utf8", "us-ascii", "ascii":
+				return in, nil
+			}
+			return nil, bad("character set %q", charset)
+		}
+		d := &decoder{x, yield}
+		if err := d.response(); err != nil && !errors.Is(err, errStopped) {
+			yield(rpc.Token{}, err)
+		}
+	}
+}
+
+func (d *decoder) response() error {
 	root, err := d.start()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if root != "methodResponse" {
-		return nil, bad("the root is <%s>", root)
+		return bad("the root is <%s>", root)
 	}
 	what, err := d.start()
-	if err != nil {
-		return nil, err
+	switch {
+	case err != nil:
+		return err
+	case what == "fault":
+		return d.fault()
+	case what == "params":
+		return d.params()
+	case what != "": // not </methodResponse>
+		return bad("<%s> in <methodResponse>", what)
 	}
-	var vals []rpc.Value
-	switch what {
-	case "fault":
-		return nil, d.fault()
-	case "params":
-		vals, err = d.params()
-	case "": // </methodResponse>: nothing to say
-		return nil, nil
-	default:
-		err = bad("<%s> in <methodResponse>", what)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if len(vals) == 1 {
-		if list, ok := vals[0].(rpc.Array); ok {
-			return list, nil
-		}
-	}
-	return vals, nil
+	return nil
 }
 
 // next is the next token that is an element's start or end or text; comments
@@ -145,84 +170,149 @@ func (d *decoder) end() error {
 	return err
 }
 
-func (d *decoder) params() ([]rpc.Value, error) {
-	var vals []rpc.Value
+func (d *decoder) params() error {
 	for {
 		more, err := d.expect("param")
 		if err != nil || !more {
-			return vals, err
+			return err
 		}
 		if more, err = d.expect("value"); err != nil {
-			return nil, err
+			return err
 		} else if !more {
 			continue // <param></param>
 		}
-		v, err := d.value(0)
-		if err != nil {
-			return nil, err
+		if err := d.top(); err != nil {
+			return err
 		}
-		vals = append(vals, v...)
 		if err := d.end(); err != nil { // </param>
-			return nil, err
+			return err
 		}
 	}
 }
 
-// value reads the inside of <value> and its end. There may be several, which
-// is how Kamailio sends what is no list, or none.
-func (d *decoder) value(depth int) ([]rpc.Value, error) {
-	if depth > maxNesting {
-		return nil, bad("values are nested deeper than %d", maxNesting)
-	}
-	var vals []rpc.Value
+// top reads the inside of the <value> of a parameter and its end. There may be
+// several values, which is how Kamailio sends what is no list, or none; the
+// elements of an array are values themselves.
+func (d *decoder) top() error {
 	var text strings.Builder
-	for {
+	for n := 0; ; {
 		tok, err := d.next()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		switch t := tok.(type) {
 		case xml.CharData:
 			text.Write(t)
 		case xml.StartElement:
-			v, err := d.typed(t.Name.Local, depth)
-			if err != nil {
-				return nil, err
+			n++
+			if t.Name.Local == "array" {
+				err = d.elements(0)
+			} else {
+				err = d.typed(t.Name.Local, 0)
 			}
-			vals = append(vals, v)
 		case xml.EndElement:
-			if s := text.String(); len(vals) == 0 && s != "" {
-				if s == "<nil/>" { // as Kamailio 5.6.3 writes a null string
-					return []rpc.Value{rpc.Null{}}, nil
-				}
-				return []rpc.Value{rpc.String(s)}, nil
+			if n > 0 || text.Len() == 0 {
+				return nil
 			}
-			return vals, nil
+			return d.emit(rpc.Token{Value: bare(text.String())})
+		}
+		if err != nil {
+			return err
 		}
 	}
 }
 
-// one is value inside of arrays and structures: exactly one.
-func (d *decoder) one(depth int) (rpc.Value, error) {
-	vals, err := d.value(depth)
-	switch {
-	case err != nil:
-		return nil, err
-	case len(vals) == 0:
-		return rpc.String(""), nil
-	case len(vals) == 1:
-		return vals[0], nil
+// bare is a value without a type: text, but for the null string of Kamailio
+// 5.6.3.
+func bare(s string) rpc.Value {
+	if s == "<nil/>" {
+		return rpc.Null{}
 	}
-	return rpc.Array(vals), nil
+	return rpc.String(s)
 }
 
-func (d *decoder) typed(name string, depth int) (rpc.Value, error) {
+// value reads the inside of a <value> within a value, and its end: one value,
+// or scalars side by side, which count as a list.
+func (d *decoder) value(depth int) error {
+	if depth > maxNesting {
+		return bad("values are nested deeper than %d", maxNesting)
+	}
+	var text strings.Builder
+	var scalars []rpc.Value
+	grouped := false
+	for {
+		tok, err := d.next()
+		if err != nil {
+			return err
+		}
+		switch t := tok.(type) {
+		case xml.CharData:
+			text.Write(t)
+		case xml.StartElement:
+			name := t.Name.Local
+			if grouped || (name == "array" || name == "struct") && len(scalars) > 0 {
+				return bad("<%s> beside another value", name)
+			}
+			if name == "array" || name == "struct" {
+				grouped = true
+				err = d.typed(name, depth)
+				break
+			}
+			var v rpc.Value
+			if v, err = d.scalar(name); err == nil {
+				scalars = append(scalars, v)
+			}
+		case xml.EndElement:
+			switch {
+			case grouped:
+				return nil
+			case len(scalars) == 0:
+				return d.emit(rpc.Token{Value: bare(text.String())})
+			case len(scalars) == 1:
+				return d.emit(rpc.Token{Value: scalars[0]})
+			}
+			return d.list(scalars)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// list emits values as a list.
+func (d *decoder) list(vals []rpc.Value) error {
+	for t := range rpc.Tokens(slices.Values([]rpc.Value{rpc.Array(vals)})) {
+		if err := d.emit(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// typed reads an element with a type and emits its value.
+func (d *decoder) typed(name string, depth int) error {
+	begin, inside := rpc.TokenList, d.elements
 	switch name {
 	case "array":
-		return d.array(depth)
 	case "struct":
-		return d.structure(depth)
+		begin, inside = rpc.TokenStruct, d.structure
+	default:
+		v, err := d.scalar(name)
+		if err != nil {
+			return err
+		}
+		return d.emit(rpc.Token{Value: v})
 	}
+	if err := d.emit(rpc.Token{Kind: begin}); err != nil {
+		return err
+	}
+	if err := inside(depth); err != nil {
+		return err
+	}
+	return d.emit(rpc.Token{Kind: rpc.TokenEnd})
+}
+
+func (d *decoder) scalar(name string) (rpc.Value, error) {
 	text, err := d.text()
 	if err != nil {
 		return nil, err
@@ -293,73 +383,76 @@ func scalar(name, text string) (rpc.Value, error) {
 	return v, nil
 }
 
-func (d *decoder) array(depth int) (rpc.Value, error) {
-	list := rpc.Array{}
+// elements reads the inside of an array up to its end.
+func (d *decoder) elements(depth int) error {
 	if more, err := d.expect("data"); err != nil || !more {
-		return list, err
+		return err
 	}
 	for {
 		name, err := d.start()
 		if err != nil {
-			return nil, err
+			return err
 		}
-		var v rpc.Value
 		switch name {
 		case "":
-			return list, d.end() // </array>
+			return d.end() // </array>
 		case "value":
-			v, err = d.one(depth + 1)
+			err = d.value(depth + 1)
 		case "member": // not XML-RPC, but how Kamailio sends an array of named values
-			var m rpc.Member
-			m, err = d.member(depth + 1)
-			v = rpc.Struct{m}
+			if err = d.emit(rpc.Token{Kind: rpc.TokenStruct}); err == nil {
+				err = d.member(depth + 1)
+			}
+			if err == nil {
+				err = d.emit(rpc.Token{Kind: rpc.TokenEnd})
+			}
 		default:
 			err = bad("<%s> in an array", name)
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
-		list = append(list, v)
 	}
 }
 
-func (d *decoder) structure(depth int) (rpc.Value, error) {
-	s := rpc.Struct{}
+// structure reads the inside of a struct up to its end.
+func (d *decoder) structure(depth int) error {
 	for {
 		more, err := d.expect("member")
 		if err != nil || !more {
-			return s, err
+			return err
 		}
-		m, err := d.member(depth)
-		if err != nil {
-			return nil, err
+		if err := d.member(depth); err != nil {
+			return err
 		}
-		s = append(s, m)
 	}
 }
 
-func (d *decoder) member(depth int) (rpc.Member, error) {
-	var m rpc.Member
+func (d *decoder) member(depth int) error {
 	more, err := d.expect("name")
 	if err == nil && !more {
 		err = bad("a member without a name")
 	}
 	if err != nil {
-		return m, err
+		return err
 	}
-	if m.Name, err = d.text(); err != nil {
-		return m, err
+	name, err := d.text()
+	if err != nil {
+		return err
+	}
+	if name != "" {
+		if err := d.emit(rpc.Token{Kind: rpc.TokenName, Name: name}); err != nil {
+			return err
+		}
 	}
 	if more, err = d.expect("value"); err != nil {
-		return m, err
+		return err
 	} else if !more {
-		m.Value = rpc.Null{}
-		return m, nil
+		return d.emit(rpc.Token{Value: rpc.Null{}})
 	}
-	if m.Value, err = d.one(depth + 1); err != nil {
-		return m, err
+	if err := d.value(depth + 1); err != nil {
+		return err
 	}
-	return m, d.end() // </member>
+	return d.end() // </member>
 }
 
 // fault reads a fault; it always returns an error.
@@ -370,7 +463,14 @@ func (d *decoder) fault() error {
 	}
 	var vals []rpc.Value
 	if more {
-		if vals, err = d.value(0); err != nil {
+		inner := &decoder{x: d.x}
+		vals, err = rpc.Gather(func(yield func(rpc.Token, error) bool) {
+			inner.yield = yield
+			if err := inner.top(); err != nil && !errors.Is(err, errStopped) {
+				yield(rpc.Token{}, err)
+			}
+		})
+		if err != nil {
 			return err
 		}
 	}
