@@ -1,8 +1,10 @@
 package binrpc
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -29,6 +31,8 @@ type Options struct {
 	LocalDir string
 	// LocalName is that name's whole path; "" makes one up.
 	LocalName string
+	// TLS are the settings of "tls" addresses; nil for the usual ones.
+	TLS *tls.Config
 	// MaxReply bounds replies in octets; 0 means DefaultMaxReply.
 	MaxReply int
 }
@@ -74,11 +78,16 @@ func Dial(ctx context.Context, a Address, opt Options) (*Client, error) {
 		c.conn, err = d.DialContext(ctx, "unix", a.Path)
 	case "unixd":
 		err = c.dialUnixgram()
-	case "tcp", "udp":
+	case "tcp", "tls", "udp":
 		if a.Host == "" {
 			a.Host = "localhost"
 		}
-		c.conn, err = d.DialContext(ctx, a.Net, a.HostPort())
+		if a.Net == "tls" {
+			secure := tls.Dialer{NetDialer: &d, Config: cmp.Or(opt.TLS, &tls.Config{MinVersion: tls.VersionTLS12})}
+			c.conn, err = secure.DialContext(ctx, "tcp", a.HostPort())
+		} else {
+			c.conn, err = d.DialContext(ctx, a.Net, a.HostPort())
+		}
 	default:
 		err = ErrAddress
 	}
@@ -141,6 +150,22 @@ func (c *Client) Call(ctx context.Context, method string, args ...rpc.Value) ([]
 	if _, ok := errors.AsType[*rpc.Fault](err); err == nil || ok {
 		return vals, err
 	}
+	return nil, c.failed(ctx, meant(method, args), err)
+}
+
+// meant is the method that a call is about: of the first piece of a reply the
+// one whose reply it is.
+func meant(method string, args []rpc.Value) string {
+	if method == rpc.PageMethod && len(args) > 1 {
+		if name, ok := args[1].(rpc.String); ok {
+			return string(name)
+		}
+	}
+	return method
+}
+
+// failed words the error of a call; after it a stream is of no more use.
+func (c *Client) failed(ctx context.Context, method string, err error) error {
 	if cause := ctx.Err(); cause != nil {
 		err = cause
 	}
@@ -148,14 +173,16 @@ func (c *Client) Call(ctx context.Context, method string, args ...rpc.Value) ([]
 	if !c.dgram && !errors.Is(err, ErrTooLarge) {
 		c.broken = err
 	}
-	return nil, err
+	return err
 }
 
-func (c *Client) call(ctx context.Context, method string, args []rpc.Value) ([]rpc.Value, error) {
+// exchange sends a request and reads the packet that answers it. The body is
+// valid until the next call.
+func (c *Client) exchange(ctx context.Context, method string, args []rpc.Value) (Header, []byte, error) {
 	c.cookie++
 	var err error
 	if c.out, err = AppendRequest(c.out[:0], c.cookie, method, args); err != nil {
-		return nil, err
+		return Header{}, nil, err
 	}
 	if c.opt.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -165,7 +192,7 @@ func (c *Client) call(ctx context.Context, method string, args []rpc.Value) ([]r
 	if c.late { // the call before was given up
 		c.late = false
 		if err := c.conn.SetDeadline(time.Time{}); err != nil {
-			return nil, err
+			return Header{}, nil, err
 		}
 	}
 	if ctx.Done() != nil {
@@ -182,9 +209,13 @@ func (c *Client) call(ctx context.Context, method string, args []rpc.Value) ([]r
 		}()
 	}
 	if _, err := c.conn.Write(c.out); err != nil {
-		return nil, err
+		return Header{}, nil, err
 	}
-	h, body, err := c.reply()
+	return c.reply()
+}
+
+func (c *Client) call(ctx context.Context, method string, args []rpc.Value) ([]rpc.Value, error) {
+	h, body, err := c.exchange(ctx, method, args)
 	if err != nil {
 		return nil, err
 	}
@@ -230,7 +261,7 @@ func (c *Client) reply() (Header, []byte, error) {
 		case h.Fault() && h.Cookie == 0: // the server could not even read our header
 			return h, body, nil
 		}
-		return h, nil, fmt.Errorf("bad reply: type %d, cookie %#x in place of %#x", h.Type, h.Cookie, c.cookie)
+		return h, nil, &ReplyError{h.Type, c.cookie, h.Cookie}
 	}
 }
 
