@@ -1,65 +1,10 @@
 package output
 
-import (
-	"fmt"
-	"strings"
-	"unicode/utf8"
-)
+import "sipd/ctl/plain"
 
-// Clean makes text from the network safe to show at a terminal: control
-// characters (C0, DEL, C1), bytes that are not UTF-8, and the characters that
-// turn the reading direction are written as \n, \t, \r, \xNN or \u{N}. Text
-// without any comes back as it is.
-func Clean(s string) string { return clean(s, "") }
+// Clean makes text from the network safe to show at a terminal, as
+// [plain.Clean] does.
+func Clean(s string) string { return plain.Clean(s) }
 
 // CleanLines is Clean that leaves line ends and tabs.
-func CleanLines(s string) string { return clean(s, "\n\t") }
-
-func clean(s, keep string) string {
-	if !dirty(s, keep) {
-		return s
-	}
-	var b strings.Builder
-	b.Grow(len(s) + 16)
-	for i := 0; i < len(s); {
-		r, n := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && n == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case !unsafeRune(r) || strings.ContainsRune(keep, r):
-			b.WriteString(s[i : i+n])
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\r':
-			b.WriteString(`\r`)
-		case r == '\t':
-			b.WriteString(`\t`)
-		case r < 0x80:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		default:
-			fmt.Fprintf(&b, `\u{%x}`, r)
-		}
-		i += n
-	}
-	return b.String()
-}
-
-func dirty(s, keep string) bool {
-	for i := 0; i < len(s); {
-		r, n := utf8.DecodeRuneInString(s[i:])
-		if r == utf8.RuneError && n == 1 || unsafeRune(r) && !strings.ContainsRune(keep, r) {
-			return true
-		}
-		i += n
-	}
-	return false
-}
-
-// unsafeRune names what must not reach a terminal: it moves the cursor,
-// changes settings, or shows text in another order than it is read.
-func unsafeRune(r rune) bool {
-	return r < 0x20 || r >= 0x7f && r < 0xa0 ||
-		r == 0x061c || r >= 0x200e && r <= 0x200f || // bidi marks
-		r >= 0x2028 && r <= 0x202e || // line and paragraph separator, embeddings
-		r >= 0x2066 && r <= 0x2069 // isolates
-}
+func CleanLines(s string) string { return plain.CleanLines(s) }

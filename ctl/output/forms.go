@@ -9,9 +9,10 @@ import (
 	"os"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"sipd/ctl/plain"
 )
 
 // Text is a cell as tables and CSV show it, not yet cleaned.
@@ -96,7 +97,7 @@ func appendObject(b []byte, fields []Field) ([]byte, error) {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(AppendString(b, f.Name), ':')
+		b = append(plain.AppendJSON(b, f.Name), ':')
 		v, err := marshal(f.Value)
 		if err != nil {
 			return nil, fmt.Errorf("output: column %s: %w", f.Name, err)
@@ -107,13 +108,13 @@ func appendObject(b []byte, fields []Field) ([]byte, error) {
 }
 
 // marshal is json.Marshal without HTML escapes and with the escapes of
-// [AppendString]. A []byte is text here, not base64.
+// [plain.AppendJSON]. A []byte is text here, not base64.
 func marshal(v any) ([]byte, error) {
 	switch s := v.(type) {
 	case string:
-		return AppendString(nil, s), nil
+		return plain.AppendJSON(nil, s), nil
 	case []byte:
-		return AppendString(nil, string(s)), nil
+		return plain.AppendJSON(nil, string(s)), nil
 	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -124,45 +125,17 @@ func marshal(v any) ([]byte, error) {
 	return escapeUnsafe(bytes.TrimRight(b.Bytes(), "\n")), nil
 }
 
-// escapeUnsafe writes the characters of unsafeRune that encoding/json leaves
+// escapeUnsafe writes the characters of plain.Unsafe that encoding/json leaves
 // as they are with \u; outside of strings JSON has none of them.
 func escapeUnsafe(b []byte) []byte {
-	if !bytes.ContainsFunc(b, unsafeRune) {
+	if !bytes.ContainsFunc(b, plain.Unsafe) {
 		return b
 	}
 	out := make([]byte, 0, len(b)+16)
 	for _, r := range string(b) {
-		out = appendRune(out, r)
+		out = plain.AppendRune(out, r)
 	}
 	return out
-}
-
-// AppendString appends s as a JSON string. What would not be safe at a
-// terminal is escaped; bytes that are not UTF-8 become U+FFFD.
-func AppendString(b []byte, s string) []byte {
-	b = append(b, '"')
-	for _, r := range s {
-		switch r {
-		case '"', '\\':
-			b = append(b, '\\', byte(r))
-		case '\n':
-			b = append(b, '\\', 'n')
-		case '\r':
-			b = append(b, '\\', 'r')
-		case '\t':
-			b = append(b, '\\', 't')
-		default:
-			b = appendRune(b, r)
-		}
-	}
-	return append(b, '"')
-}
-
-func appendRune(b []byte, r rune) []byte {
-	if unsafeRune(r) {
-		return fmt.Appendf(b, `\u%04x`, r)
-	}
-	return utf8.AppendRune(b, r)
 }
 
 // csvForm cleans cells at a terminal only: elsewhere a program reads, and

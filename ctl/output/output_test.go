@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"sipd/ctl/plain"
 )
 
 func TestFormats(t *testing.T) {
@@ -115,26 +117,6 @@ type brokenPipe struct{}
 
 func (brokenPipe) Write([]byte) (int, error) { return 0, errPipe }
 
-func TestClean(t *testing.T) {
-	for in, want := range map[string]string{
-		"plain é":               "plain é",
-		"a\tb\n":                `a\tb\n`,
-		"\x1b]0;x\a":            `\x1b]0;x\x07`,
-		"\x9b\xff":              `\x9b\xff`,
-		"\u009b31m":             `\u{9b}31m`,
-		"\u202egnp.exe":         `\u{202e}gnp.exe`,
-		"\x7f":                  `\x7f`,
-		"\ufffd is a character": "\ufffd is a character",
-	} {
-		if got := Clean(in); got != want {
-			t.Errorf("Clean(%q) = %q, want %q", in, got, want)
-		}
-	}
-	if got := CleanLines("a\tb\n\r"); got != "a\tb\n\\r" {
-		t.Errorf("CleanLines leaves %q", got)
-	}
-}
-
 // FuzzCells: whatever a cell holds, no control character is printed where
 // people look, and programs read back what was written.
 func FuzzCells(f *testing.F) {
@@ -151,7 +133,7 @@ func FuzzCells(f *testing.F) {
 				t.Fatal(err)
 			}
 			body := strings.ReplaceAll(strings.ReplaceAll(b.String(), "\n", ""), "\t", "")
-			if !utf8.ValidString(body) || strings.ContainsFunc(body, unsafeRune) {
+			if !utf8.ValidString(body) || strings.ContainsFunc(body, plain.Unsafe) {
 				t.Fatalf("%s prints %q", form, b.String())
 			}
 			if form == YAML {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"sipd/ctl/plain"
 )
 
 type yamlForm struct {
@@ -54,7 +56,7 @@ func escapeYAML(b []byte) []byte {
 		if r == '\n' {
 			out = append(out, '\n')
 		} else {
-			out = appendRune(out, r)
+			out = plain.AppendRune(out, r)
 		}
 	}
 	return out
@@ -103,17 +105,17 @@ func viaJSON(v any) *yaml.Node {
 	if err := yaml.Unmarshal(b, &doc); err != nil || len(doc.Content) == 0 {
 		return textNode(string(b))
 	}
-	plain(doc.Content[0])
+	bare(doc.Content[0])
 	return doc.Content[0]
 }
 
-// plain takes JSON's brackets off; texts keep their quotes.
-func plain(n *yaml.Node) {
+// bare takes JSON's brackets off; texts keep their quotes.
+func bare(n *yaml.Node) {
 	if n.Kind != yaml.ScalarNode {
 		n.Style = 0
 	}
 	for _, c := range n.Content {
-		plain(c)
+		bare(c)
 	}
 }
 
@@ -125,7 +127,7 @@ func scalar(tag, s string) *yaml.Node {
 func textNode(s string) *yaml.Node {
 	s = strings.ToValidUTF8(s, "\ufffd")
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
-	if strings.ContainsFunc(s, unsafeRune) {
+	if strings.ContainsFunc(s, plain.Unsafe) {
 		n.Style = yaml.DoubleQuotedStyle
 	}
 	return n
