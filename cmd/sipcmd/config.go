@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,29 +9,44 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/spf13/viper"
+	"github.com/pelletier/go-toml/v2"
 
 	"sipd/ctl/shell"
 )
 
-// config is the file of sipcmd: TOML. Lists of tables, because viper folds
-// the case of keys.
+// config is the file of sipcmd: TOML. It is read without viper, whose start
+// alone would cost a call at the prompt more than the call itself.
 type config struct {
-	Context  string     `mapstructure:"context"` // used when no option names one
-	Output   string     `mapstructure:"output"`
-	Timeout  string     `mapstructure:"timeout"`
-	Contexts []contextT `mapstructure:"contexts"`
+	Context  string     `toml:"context"` // used when no option names one
+	Output   string     `toml:"output"`
+	Timeout  string     `toml:"timeout"`
+	Pager    string     `toml:"pager"`
+	Contexts []contextT `toml:"contexts"`
+
+	path string
 }
 
-// contextT is one daemon, with the addresses to try in order.
+// contextT is one daemon, with the addresses to try in order; or with All
+// several, which are all asked.
 type contextT struct {
-	Name    string   `mapstructure:"name"`
-	Servers []string `mapstructure:"servers"`
-	Timeout string   `mapstructure:"timeout"`
+	Name    string   `toml:"name"`
+	Servers []string `toml:"servers"`
+	All     bool     `toml:"all"`
+	Timeout string   `toml:"timeout"`
+	access
 }
 
-// loadConfig reads the file that -config or SIPCMD_CONFIG names, which must be
-// there, else the first of the usual places, where none is fine too.
+// access is what a secured wire wants to see, and how it shows itself.
+type access struct {
+	TokenFile string `toml:"token_file"`
+	CA        string `toml:"ca"`
+	Cert      string `toml:"cert"`
+	Key       string `toml:"key"`
+	Insecure  bool   `toml:"insecure"`
+}
+
+// loadConfig reads the file that --config or SIPCMD_CONFIG names, which must
+// be there, else the first of the usual places, where none is fine too.
 func loadConfig(o *options) (*config, error) {
 	path, asked := o.config, true
 	if path == "" {
@@ -41,20 +57,33 @@ func loadConfig(o *options) (*config, error) {
 			return &config{}, nil
 		}
 	}
-	v := viper.NewWithOptions(viper.KeyDelimiter("::"))
-	v.SetConfigFile(path)
-	v.SetConfigType("toml")
-	if err := v.ReadInConfig(); err != nil {
+	text, err := os.ReadFile(path)
+	if err != nil {
 		if !asked && errors.Is(err, fs.ErrNotExist) {
 			return &config{}, nil
 		}
-		return nil, fmt.Errorf("configuration %s: %w", path, err)
+		return nil, fmt.Errorf("configuration: %w", err)
 	}
-	c := &config{}
-	if err := v.UnmarshalExact(c); err != nil {
-		return nil, fmt.Errorf("configuration %s: %s", path, strings.Join(strings.Fields(err.Error()), " "))
+	c := &config{path: path}
+	d := toml.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(c); err != nil {
+		return nil, place(path, err)
 	}
 	return c, nil
+}
+
+// place says where in the file the mistake is.
+func place(path string, err error) error {
+	if strict, ok := errors.AsType[*toml.StrictMissingError](err); ok && len(strict.Errors) > 0 {
+		row, col := strict.Errors[0].Position()
+		return fmt.Errorf("%s:%d:%d: there is no setting %s", path, row, col, strings.Join(strict.Errors[0].Key(), "."))
+	}
+	if bad, ok := errors.AsType[*toml.DecodeError](err); ok {
+		row, col := bad.Position()
+		return fmt.Errorf("%s:%d:%d: %s", path, row, col, strings.TrimPrefix(bad.Error(), "toml: "))
+	}
+	return fmt.Errorf("%s: %w", path, err)
 }
 
 func usualConfig() string {
@@ -76,52 +105,74 @@ func (c *config) complete(p *shell.Persona, o *options) error {
 	timeout := c.Timeout
 	switch {
 	case len(o.servers) > 0:
-	case o.context == "" && os.Getenv("SIPCMD_SERVER") != "":
+	case o.context == "" && os.Getenv("SIPCMD_SERVER") != "" && !p.Elder:
 		o.servers = strings.FieldsFunc(os.Getenv("SIPCMD_SERVER"), func(r rune) bool { return r == ' ' || r == ',' })
-	default:
-		name := o.context
-		if name == "" {
-			name = os.Getenv("SIPCMD_CONTEXT")
+	case !p.Elder:
+		x, err := c.chosen(o)
+		if err != nil {
+			return err
 		}
-		if name == "" {
-			name = c.Context
-		}
-		if name != "" {
-			x, err := c.find(name)
-			if err != nil {
-				return err
-			}
-			o.servers = x.Servers
-			if x.Timeout != "" {
-				timeout = x.Timeout
-			}
+		o.servers, o.all = x.Servers, o.all || x.All
+		o.access = x.access.under(o.access)
+		if x.Timeout != "" {
+			timeout = x.Timeout
 		}
 	}
 	if len(o.servers) == 0 {
 		o.servers = existing(usualSockets(p))
 	}
-	if o.output == "" && !o.hasFormat && !p.Elder {
+	if p.Elder {
+		return nil
+	}
+	if o.output == "" && !o.hasFormat {
 		o.output = c.Output
 	}
-	if o.output == "" {
-		o.output = string(shell.Text)
-	}
-	if timeout != "" && !o.hasTimeout && !p.Elder {
-		d, err := parseSeconds(timeout)
+	if timeout != "" && !o.hasTimeout {
+		d, err := shell.ParseSeconds(timeout)
 		if err != nil {
-			return fmt.Errorf("configuration: timeout: %w", err)
+			return fmt.Errorf("%s: timeout: %w", c.path, err)
 		}
 		o.timeout = d
+	}
+	if o.pager == "" {
+		o.pager = c.pager()
 	}
 	return nil
 }
 
-func (c *config) find(name string) (contextT, error) {
+// pager is the command for long replies: SIPCMD_PAGER, the configuration,
+// PAGER, less. "cat" and "" in any but the last mean none.
+func (c *config) pager() string {
+	if p, ok := os.LookupEnv("SIPCMD_PAGER"); ok {
+		return p
+	}
+	if c.Pager != "" {
+		return c.Pager
+	}
+	if p := os.Getenv("PAGER"); p != "" {
+		return p
+	}
+	return "less"
+}
+
+// chosen is the context that option, environment or file name; the zero one
+// when none does.
+func (c *config) chosen(o *options) (contextT, error) {
+	name := o.context
+	if name == "" {
+		name = os.Getenv("SIPCMD_CONTEXT")
+	}
+	if name == "" {
+		name = c.Context
+	}
+	if name == "" {
+		return contextT{}, nil
+	}
 	var names []string
 	for _, x := range c.Contexts {
 		if x.Name == name {
 			if len(x.Servers) == 0 {
-				return x, fmt.Errorf("configuration: the context %s has no servers", name)
+				return x, fmt.Errorf("%s: the context %s has no servers", c.path, name)
 			}
 			return x, nil
 		}
@@ -131,6 +182,21 @@ func (c *config) find(name string) (contextT, error) {
 		return contextT{}, fmt.Errorf("there is no context %s: the configuration has none", name)
 	}
 	return contextT{}, fmt.Errorf("there is no context %s; there are %s", name, strings.Join(names, ", "))
+}
+
+// under is a with what over says in its place.
+func (a access) under(over access) access {
+	set := func(to *string, from string) {
+		if from != "" {
+			*to = from
+		}
+	}
+	set(&a.TokenFile, over.TokenFile)
+	set(&a.CA, over.CA)
+	set(&a.Cert, over.Cert)
+	set(&a.Key, over.Key)
+	a.Insecure = a.Insecure || over.Insecure
+	return a
 }
 
 // usualSockets are where daemons have their control socket: sipd, Kamailio,

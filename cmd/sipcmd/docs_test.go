@@ -19,12 +19,14 @@ func TestDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctl := filepath.Join(t.TempDir(), "ctl")
+	dir := t.TempDir()
+	ctl := filepath.Join(dir, "ctl")
 	stop, err := serve(ctl)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer stop()
+	t.Chdir(dir)
 	t.Setenv("SIPCMD_SERVER", "unixs:"+ctl)
 	t.Setenv("SIPD_RUN_DIR", "")
 	t.Setenv("SIPCMD_CONTEXT", "")

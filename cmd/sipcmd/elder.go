@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"sipd/ctl/shell"
@@ -14,7 +15,10 @@ func elderOptions(p *shell.Persona, args []string, stdout, stderr io.Writer) (o 
 	o = &options{}
 	unknown := func(c byte) (*options, int, bool) {
 		fmt.Fprintf(stderr, "Unknown option `-%c'.\n", c)
-		return nil, exitElder, true
+		if os.Getenv("SIPCMD_EXIT") == "elder" {
+			return nil, exitElder, true
+		}
+		return nil, exitUsage, true
 	}
 	for i := 0; i < len(args); i++ {
 		a := args[i]
@@ -31,6 +35,8 @@ func elderOptions(p *shell.Persona, args []string, stdout, stderr io.Writer) (o 
 			switch c {
 			case 'v':
 				o.verbose++
+				continue
+			case 'U': // of sercmd, for unix sockets; the address says it all
 				continue
 			case 'V':
 				fmt.Fprintln(stdout, shell.VersionLine(p.Name))

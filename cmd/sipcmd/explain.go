@@ -16,15 +16,24 @@ import (
 )
 
 // explain turns an error of the connection into words that say what to check.
-func explain(p *shell.Persona, o *options, err error) error {
+func explain(p *shell.Persona, o *options, v *shell.Server, err error) error {
 	if p.Elder {
-		return errors.New(elderWords(o, err))
+		return &said{elderWords(v.Address, err), err}
 	}
 	if hint := advice(o, err); hint != "" {
 		return fmt.Errorf("%w\n%s", err, hint)
 	}
 	return err
 }
+
+// said is an error in an elder's words.
+type said struct {
+	text string
+	err  error
+}
+
+func (s *said) Error() string { return s.text }
+func (s *said) Unwrap() error { return s.err }
 
 func advice(o *options, err error) string {
 	_, badName := errors.AsType[*net.DNSError](err)
@@ -49,27 +58,46 @@ func advice(o *options, err error) string {
 	return ""
 }
 
-// elderWords says what kamcmd says; scripts may look for it.
-func elderWords(o *options, err error) string {
-	address := display(o.servers)
+// elderWords says what kamcmd says, "ERROR" included; scripts may look for it.
+func elderWords(address string, err error) string {
 	_, badName := errors.AsType[*net.DNSError](err)
 	a, _ := binrpc.ParseAddress(address)
 	errno, isErrno := errors.AsType[syscall.Errno](err)
+	record, isRecord := errors.AsType[*binrpc.RecordError](err)
+	reply, isReply := errors.AsType[*binrpc.ReplyError](err)
+	_, corrupt := errors.AsType[*binrpc.CorruptError](err)
 	text := errno.Error()
 	text = strings.ToUpper(text[:1]) + text[1:]
 	switch {
+	case isRecord:
+		return fmt.Sprintf("ERROR:: while parsing the record %d, @%d: %02x : %v", record.N, record.At, record.First, record.Err)
+	case corrupt:
+		return "ERROR while parsing the reply: corrupted packet"
+	case isReply && reply.Sent != reply.Got:
+		return fmt.Sprintf("bad reply, cookie doesn't match: sent %x and received %3x\nERROR: cookie does not match", reply.Sent, reply.Got)
+	case isReply:
+		return "ERROR: not a reply"
 	case errors.Is(err, binrpc.ErrAddress):
-		return "error parsing server socket address " + address
+		return "ERROR: error parsing server socket address " + address
 	case badName:
-		return "could not resolve " + a.Host
+		return "ERROR: could not resolve " + a.Host
+	case len(a.Path) > maxElderPath:
+		return fmt.Sprintf("ERROR: connect_unix_sock: name too long (%d > %d): %s", len(a.Path), maxElderPath, a.Path)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "read reply failed: Success (0)"
+		return "ERROR: read reply failed: Success (0)"
 	case isErrno && a.Path != "":
-		return fmt.Sprintf("connect_unix_sock: connect(%s): %s [%d]", a.Path, text, int(errno))
+		call, _ := errors.AsType[*os.SyscallError](err)
+		if op, ok := errors.AsType[*net.OpError](err); ok && op.Source != nil && call != nil && call.Syscall == "bind" {
+			return fmt.Sprintf("ERROR: could not bind the unix socket to %s: %s (%d)", op.Source, text, int(errno))
+		}
+		return fmt.Sprintf("ERROR: connect_unix_sock: connect(%s): %s [%d]", a.Path, text, int(errno))
 	case isErrno && a.Net == "udp":
-		return fmt.Sprintf("read reply failed: %s (%d)", text, int(errno))
+		return fmt.Sprintf("ERROR: read reply failed: %s (%d)", text, int(errno))
 	case isErrno:
-		return "connect: " + text
+		return "ERROR: connect: " + text
 	}
-	return err.Error()
+	return "ERROR: " + err.Error()
 }
+
+// maxElderPath is the longest path of a socket that kamcmd takes.
+const maxElderPath = 104

@@ -17,17 +17,20 @@ import (
 
 	"golang.org/x/term"
 
+	"sipd/ctl/plain"
 	"sipd/ctl/shell"
+	"sipd/ctl/shell/reply"
 	"sipd/rpc"
 	"sipd/rpc/dial"
 )
 
 // Exit codes.
 const (
-	exitDone   = 0
-	exitFailed = 1   // the daemon answered a fault, or was not reached
-	exitUsage  = 2   // nothing was sent
-	exitElder  = 255 // what the elders answer for their own errors
+	exitDone    = 0
+	exitFault   = 1   // the daemon answered a fault
+	exitUsage   = 2   // wrong usage: nothing was sent
+	exitConnect = 3   // the daemon was not reached, or did not answer in time
+	exitElder   = 255 // what the elders answer for their own errors
 )
 
 func main() { os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
@@ -35,6 +38,7 @@ func main() { os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
 // options are what the command line said.
 type options struct {
 	servers    []string // addresses, tried in order
+	all        bool     // ask all of them
 	context    string
 	config     string
 	format     string
@@ -46,7 +50,11 @@ type options struct {
 	hasTimeout bool
 	verbose    int
 	keepGoing  bool
-	words      []string // the method and its arguments
+	pager      string
+	noPager    bool
+	watch      shell.Watch
+	access
+	words []string // the method and its arguments
 }
 
 // run is main with its surroundings as arguments: the exit code.
@@ -66,7 +74,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	if err := root.Execute(); err != nil {
-		fmt.Fprintf(stderr, "sipcmd: %v; sipcmd -h lists the options\n", err)
+		fmt.Fprintf(stderr, "sipcmd: %s; sipcmd -h lists the options\n", plain.CleanLines(err.Error()))
 		return exitUsage
 	}
 	return code
@@ -74,88 +82,143 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 
 // execute does what the options ask for.
 func execute(p *shell.Persona, o *options, stdin io.Reader, stdout, stderr io.Writer) int {
-	conf, err := loadConfig(o)
-	if err == nil {
-		err = conf.complete(p, o)
-	}
+	s, err := newShell(p, o, stdout, stderr)
 	if err != nil {
-		fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
+		fmt.Fprintf(stderr, "%s: %s\n", p.Name, plain.CleanLines(err.Error()))
 		return exitUsage
-	}
-	out, err := shell.ParseOutput(o.output)
-	if err != nil {
-		fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
-		return exitUsage
-	}
-	s := &shell.Shell{
-		Persona: p, Address: display(o.servers), Out: stdout, Err: stderr,
-		Terminal: isTerminal(stdout), Output: out,
-		Format: o.format, HasFormat: o.hasFormat, Verbose: o.verbose,
-		Dial: func(ctx context.Context) (rpc.Client, error) { return connect(ctx, o) },
 	}
 	defer s.Close()
 	switch {
 	case len(o.words) > 0:
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		ctx, stop := interruptible()
 		defer stop()
-		return report(s, o, s.Run(ctx, shell.Words(o.words)))
+		return report(s, s.Run(ctx, shell.Words(o.words)))
 	case isTerminal(stdin) && isTerminal(stdout):
-		return interactive(s, o)
+		return interactive(s)
 	case p.Elder:
 		ctx := context.Background()
 		if err := s.Connect(ctx); err != nil {
-			return report(s, o, err)
+			return report(s, err)
 		}
-		err := s.Piped(ctx, stdin)
-		if err != nil {
-			return exitElder // it was reported
-		}
-		return exitDone
+		return exitCode(p, s.Piped(ctx, stdin)) // each error was reported
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	err = s.Script(ctx, stdin, o.keepGoing)
 	if failed, ok := errors.AsType[*shell.ScriptError](err); ok {
-		if _, usage := errors.AsType[shell.UsageError](failed.Err); usage {
-			return exitUsage
-		}
-		return exitFailed // each line was reported
+		return exitCode(p, failed.Err) // each line was reported
 	}
-	return report(s, o, err)
+	return report(s, err)
+}
+
+// newShell makes the shell that the options and the configuration describe.
+// Its errors are wrong usage.
+func newShell(p *shell.Persona, o *options, stdout, stderr io.Writer) (*shell.Shell, error) {
+	conf := &config{}
+	var err error
+	if !p.Elder {
+		if conf, err = loadConfig(o); err != nil {
+			return nil, err
+		}
+	}
+	if err := conf.complete(p, o); err != nil {
+		return nil, err
+	}
+	if !reply.Known(reply.Output(o.output)) && o.output != "" {
+		return nil, unknownOutput(o.output)
+	}
+	s := &shell.Shell{
+		Persona: p, Out: stdout, Err: stderr, Terminal: isTerminal(stdout),
+		Output: reply.Output(o.output), Format: o.format, HasFormat: o.hasFormat,
+		Verbose: o.verbose, Watch: o.watch,
+		Explain: func(v *shell.Server, err error) error { return explain(p, o, v, err) },
+	}
+	if !o.noPager && !p.Elder && o.pager != "cat" {
+		s.Pager = o.pager
+	}
+	opt, err := o.dialing()
+	if err != nil {
+		return nil, err
+	}
+	if !o.all {
+		s.Servers = []*shell.Server{{
+			Address: display(o.servers),
+			Dial:    func(ctx context.Context) (rpc.Client, error) { return first(ctx, o.servers, opt) },
+		}}
+		return s, nil
+	}
+	for _, address := range o.servers {
+		s.Servers = append(s.Servers, &shell.Server{
+			Address: address,
+			Dial:    func(ctx context.Context) (rpc.Client, error) { return dial.Dial(ctx, address, opt) },
+		})
+	}
+	return s, nil
+}
+
+// first reaches the first server that can be.
+func first(ctx context.Context, servers []string, opt dial.Options) (rpc.Client, error) {
+	var errs []error
+	for _, address := range servers {
+		c, err := dial.Dial(ctx, address, opt)
+		if err == nil {
+			return c, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, errors.Join(errs...)
+}
+
+func interruptible() (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 }
 
 // report prints the error of a command and gives the exit code.
-func report(s *shell.Shell, o *options, err error) int {
+func report(s *shell.Shell, err error) int {
+	s.Report(err)
+	return exitCode(s.Persona, err)
+}
+
+// exitCode is the highest that an error, or one of several, asks for. As an
+// elder with SIPCMD_EXIT=elder it is theirs: 0 whatever the daemon answered.
+func exitCode(p *shell.Persona, err error) int {
+	if several, ok := errors.AsType[*shell.ServersError](err); ok {
+		code := exitDone
+		for _, err := range several.Errs {
+			code = max(code, exitCode(p, err))
+		}
+		return code
+	}
 	_, isFault := errors.AsType[*rpc.Fault](err)
 	_, usage := errors.AsType[shell.UsageError](err)
-	if err != nil && !isFault && !usage {
-		err = explain(s.Persona, o, err)
-	}
+	old := p.Elder && os.Getenv("SIPCMD_EXIT") == "elder"
 	switch {
-	case !s.Report(err):
+	case err == nil, isFault && old:
 		return exitDone
-	case s.Persona.Elder:
+	case old:
 		return exitElder
+	case isFault:
+		return exitFault
 	case usage:
 		return exitUsage
 	}
-	return exitFailed
+	return exitConnect
 }
 
 // interactive is the prompt of a person.
-func interactive(s *shell.Shell, o *options) int {
+func interactive(s *shell.Shell) int {
 	// The shell itself minds control-C: at the prompt it gives up the line,
 	// during a call the call.
 	ctx := context.Background()
 	if err := s.Connect(ctx); err != nil {
-		return report(s, o, err)
+		return report(s, err)
 	}
 	t := shell.NewTerminal(ctx, s, historyFile(s.Persona))
 	err := s.Interactive(ctx, t)
 	if herr := t.Close(); herr != nil {
 		fmt.Fprintf(s.Err, "%s: the history was not kept: %v\n", s.Persona.Name, herr)
 	}
-	return report(s, o, err)
+	return report(s, err)
 }
 
 // historyFile is where the lines typed are kept, "" when there is no home.
@@ -173,17 +236,4 @@ func historyFile(p *shell.Persona) string {
 func isTerminal(f any) bool {
 	file, ok := f.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
-}
-
-// connect reaches the first server that can be.
-func connect(ctx context.Context, o *options) (rpc.Client, error) {
-	var errs []error
-	for _, address := range o.servers {
-		c, err := dial.Dial(ctx, address, dial.Options{Timeout: o.timeout, LocalDir: o.replyDir, LocalName: o.replyName})
-		if err == nil {
-			return c, nil
-		}
-		errs = append(errs, err)
-	}
-	return nil, errors.Join(errs...)
 }

@@ -72,6 +72,13 @@ func methods(reg *rpc.Registry) []*rpc.Method {
 		return nil
 	}
 	text := func(name string) rpc.Param { return rpc.Param{Name: name, Type: rpc.TString} }
+	types := func(_ context.Context, c *rpc.Call) error {
+		for i := range c.Len() {
+			c.Add(rpc.String(typeName(c.Arg(i))))
+		}
+		return nil
+	}
+	var counted atomic.Int64
 	var gateway atomic.Value
 	gateway.Store(rpc.String("192.0.2.10"))
 	return []*rpc.Method{
@@ -95,12 +102,20 @@ func methods(reg *rpc.Registry) []*rpc.Method {
 		})},
 		{Name: "core.ps", Handler: reply(rpc.Int(10348), rpc.String("main process"), rpc.Int(10351), rpc.String("udp receiver 0"))},
 		{Name: "core.echo", Params: rest, Handler: echo},
-		{Name: "types", Params: rest, Handler: func(_ context.Context, c *rpc.Call) error {
-			for i := range c.Len() {
-				c.Add(rpc.String(typeName(c.Arg(i))))
+		{Name: "types", Params: rest, Handler: types},
+		{Name: "typed", Params: rest, Handler: types},
+		{Name: "system.methodSignature", Params: []rpc.Param{text("method")}, Handler: func(_ context.Context, c *rpc.Call) error {
+			if c.Str(0) != "typed" {
+				return rpc.Faultf(500, "Not Implemented Yet")
 			}
+			c.Add(rpc.Array{rpc.String("array"), rpc.String("string"), rpc.String("int"), rpc.String("double")})
 			return nil
 		}},
+		{Name: "count", Handler: func(_ context.Context, c *rpc.Call) error {
+			c.Add(rpc.Int(counted.Add(1)))
+			return nil
+		}},
+		{Name: "contacts", Handler: reply(location())},
 		{Name: "empty", Handler: reply()},
 		{Name: "evil", Handler: reply(rpc.String("\x1b]0;owned\a"))},
 		{Name: "sleep", Handler: func(ctx context.Context, _ *rpc.Call) error { <-ctx.Done(); return nil }},
@@ -125,6 +140,23 @@ func methods(reg *rpc.Registry) []*rpc.Method {
 	}
 }
 
+// location is a small location table, in the shape of ul.dump.
+func location() rpc.Value {
+	contact := func(address string, q float64, more ...rpc.Member) rpc.Member {
+		return rpc.M("Contact", append(rpc.Struct{rpc.M("Address", rpc.String(address)), rpc.M("Q", rpc.Double(q))}, more...))
+	}
+	info := func(aor string, contacts ...rpc.Member) rpc.Member {
+		return rpc.M("Info", rpc.Struct{rpc.M("AoR", rpc.String(aor)), rpc.M("Contacts", rpc.Items(contacts))})
+	}
+	return rpc.Struct{rpc.M("Domains", rpc.Items{rpc.M("Domain", rpc.Struct{
+		rpc.M("Domain", rpc.String("location")),
+		rpc.M("AoRs", rpc.Items{
+			info("alice", contact("sip:alice@192.0.2.1:5060", -1, rpc.M("KA", rpc.Int(1))), contact("sip:alice@192.0.2.2", 0.5)),
+			info("bob", contact("sip:bob@192.0.2.9;ob", -1)),
+		}),
+	})})}
+}
+
 func typeName(v rpc.Value) string {
 	switch v.(type) {
 	case rpc.Int:
@@ -139,7 +171,8 @@ func typeName(v rpc.Value) string {
 
 func TestProtectNumbers(t *testing.T) {
 	for _, tt := range []struct{ in, want []string }{
-		{[]string{"m", "-5", "-1.5", "-x"}, []string{"m", "i:-5", "d:-1.5", "-x"}},
+		{[]string{"m", "-5", "-1.5", "-.5", "-x", "-"}, []string{"m", "\x00-5", "\x00-1.5", "\x00-.5", "-x", "-"}},
+		{[]string{"m", "-5.", "-1.5.2", "-1e3"}, []string{"m", "-5.", "-1.5.2", "-1e3"}},
 		{[]string{"-t", "-5", "m"}, []string{"-t", "-5", "m"}},
 		{[]string{"-vs", "-5", "m"}, []string{"-vs", "-5", "m"}},
 		{[]string{"m", "--", "-5"}, []string{"m", "--", "-5"}},

@@ -4,13 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"sipd/ctl/shell"
+	"sipd/ctl/shell/reply"
 )
 
 const usage = `sipcmd [options] [method [argument...]]
@@ -20,9 +22,11 @@ a prompt at a terminal, else commands from standard input, one a line.`
 
 const examples = `  sipcmd core.uptime                       the daemon at the usual socket
   sipcmd -s tcp:192.0.2.7:2049 ul.dump     another one
-  sipcmd ul.lookup location s:1001         s: makes text of a number
+  sipcmd -a -s tcp:a:2049 -s tcp:b:2049 tm.stats   several at once
+  sipcmd ul.lookup location 1001           types come from the method
   sipcmd -o json tm.stats | jq .           for programs
   sipcmd -f '%v %v\n' core.ps              two values a line
+  sipcmd watch -n 5 stats.fetch all        again and again
   sipcmd < commands.txt                    a script
   sipcmd help cfg.set_now_int              what a method does`
 
@@ -45,33 +49,47 @@ func newRoot(p *shell.Persona, then func(*options)) *cobra.Command {
 				fmt.Fprintln(cmd.OutOrStdout(), shell.VersionLine(p.Name))
 				return nil
 			}
-			if _, err := shell.ParseOutput(o.output); o.output != "" && err != nil {
-				return err
+			if o.output != "" && !reply.Known(reply.Output(o.output)) {
+				return unknownOutput(o.output)
+			}
+			if o.watch.Interval < 0 || o.watch.Count < 0 {
+				return errors.New("--interval and --count are not negative")
 			}
 			if o.timeout < 0 {
 				return errors.New("the timeout is negative")
 			}
 			o.hasFormat = cmd.Flags().Changed("format")
-			if o.hasFormat && o.output != "" && o.output != string(shell.Text) {
+			if o.hasFormat && o.output != "" && o.output != string(reply.AsText) {
 				return errors.New("-f and -o exclude each other")
 			}
 			o.hasTimeout = cmd.Flags().Changed("timeout")
-			o.words = args
+			for _, a := range args {
+				o.words = append(o.words, strings.TrimPrefix(a, shield))
+			}
 			then(o)
 			return nil
 		},
 	}
 	f := root.Flags()
 	f.SortFlags = false
-	f.StringArrayVarP(&o.servers, "server", "s", nil, "`address` of the daemon: unixs:PATH, unixd:PATH, tcp:HOST:PORT, udp:HOST:PORT, fifo:PATH, jsonrpc+unixd:PATH, jsonrpc+fifo:PATH, jsonrpc+http://…, xmlrpc+http://…; again for another to try (environment: SIPCMD_SERVER)")
+	f.StringArrayVarP(&o.servers, "server", "s", nil, "`address` of the daemon: unixs:PATH, unixd:PATH, tcp:HOST:PORT, udp:HOST:PORT, fifo:PATH, jsonrpc+unixd:PATH, jsonrpc+fifo:PATH, jsonrpc+http://…, xmlrpc+http://…; tls:HOST:PORT; again for another to try (environment: SIPCMD_SERVER)")
+	f.BoolVarP(&o.all, "all", "a", false, "ask all servers, not the first that can be reached; each has its result")
 	f.StringVarP(&o.context, "context", "c", "", "`name` of a context of the configuration (environment: SIPCMD_CONTEXT)")
 	f.StringVar(&o.config, "config", "", "configuration `file` (environment: SIPCMD_CONFIG)")
 	f.StringVarP(&o.format, "format", "f", "", "print through a `format`: %v is the next value, %% a percent sign, \\n \\t as in C; it starts again while values are left")
-	f.StringVarP(&o.output, "output", "o", "", "`form` of the output: text, json (an array of the reply's values) or jsonl (a value a line) (default text)")
+	f.StringVarP(&o.output, "output", "o", "", "`form` of the output: text, json (an array of the reply's values), jsonl (a value a line), yaml or table (default text)")
 	f.VarP((*seconds)(&o.timeout), "timeout", "t", "`time` to wait for connection and reply, as 5s or 500ms, a bare number is seconds, 0 is for ever (default 10s)")
 	o.timeout = defaultTimeout
 	f.StringVarP(&o.replyDir, "reply-dir", "D", "", "`folder` for the reply socket or fifo (datagrams and fifos)")
 	f.StringVarP(&o.replyName, "reply-name", "R", "", "`path` of the reply socket, or name of the reply fifo")
+	f.StringVar(&o.TokenFile, "token-file", "", "`file` with the token for a wire that wants one (environment, the token itself: SIPCMD_TOKEN)")
+	f.StringVar(&o.CA, "ca", "", "`file` with the certificates of the authorities that the daemon's must be from; those of the system unless given")
+	f.StringVar(&o.Cert, "cert", "", "`file` with our certificate, for a wire that wants one")
+	f.StringVar(&o.Key, "key", "", "`file` with its key, where --cert does not have it")
+	f.BoolVar(&o.Insecure, "insecure", false, "do not check the daemon's certificate")
+	f.VarP((*seconds)(&o.watch.Interval), "interval", "n", "`time` between two calls of watch (default 2s)")
+	f.IntVar(&o.watch.Count, "count", 0, "how many `calls` watch makes; without end unless given, where there is no terminal one")
+	f.BoolVar(&o.noPager, "no-pager", false, "show long replies without a pager")
 	f.BoolVar(&o.keepGoing, "keep-going", false, "go on with the script after a command that failed")
 	f.CountVarP(&o.verbose, "verbose", "v", "tell what is called and how long it takes")
 	f.BoolVarP(&version, "version", "V", false, "print the version")
@@ -81,7 +99,7 @@ func newRoot(p *shell.Persona, then func(*options)) *cobra.Command {
 }
 
 func help(w io.Writer, f *pflag.FlagSet) {
-	fmt.Fprintf(w, "%s\n\nOptions:\n%s\nArguments are numbers where they look like one and text elsewhere; s:TEXT,\ni:NUMBER and d:NUMBER force a type. At the prompt and in scripts quoted words\nare text.\n\nExamples:\n%s\n", usage, f.FlagUsagesWrapped(80), examples)
+	fmt.Fprintf(w, "%s\n\nOptions:\n%s\nThe types of arguments come from the method; where it does not tell, what looks\nlike a number is one. s:TEXT, i:NUMBER and d:NUMBER force a type. At the prompt\nand in scripts quoted words are text.\n\nExamples:\n%s\n", usage, f.FlagUsagesWrapped(80), examples)
 }
 
 const defaultTimeout = 10 * time.Second
@@ -90,7 +108,7 @@ const defaultTimeout = 10 * time.Second
 type seconds time.Duration
 
 func (s *seconds) Set(v string) error {
-	d, err := parseSeconds(v)
+	d, err := shell.ParseSeconds(v)
 	if err == nil {
 		*s = seconds(d)
 	}
@@ -99,38 +117,50 @@ func (s *seconds) Set(v string) error {
 func (s *seconds) String() string { return "" } // the default is in the help's words
 func (s *seconds) Type() string   { return "time" }
 
-func parseSeconds(v string) (time.Duration, error) {
-	if d, err := time.ParseDuration(v); err == nil {
-		return d, nil
+func unknownOutput(form string) error {
+	names := make([]string, len(reply.Outputs))
+	for i, o := range reply.Outputs {
+		names[i] = string(o)
 	}
-	d, err := time.ParseDuration(v + "s")
-	if err != nil {
-		return 0, fmt.Errorf("%q is no time; write 5s, 500ms or a number of seconds", v)
-	}
-	return d, nil
+	return fmt.Errorf("unknown output form %q; there are %s", form, strings.Join(names, ", "))
 }
 
-var (
-	negative  = regexp.MustCompile(`^-(\d+|\d*\.\d+)$`)
-	wantsNext = regexp.MustCompile(`^(-[vVh]*[scfotDR]|--(server|context|config|format|output|timeout|reply-dir|reply-name))$`)
+// valued are the options with a value, which may be a negative number.
+const (
+	valuedShort = "scfotDRn"
+	valuedLong  = "--server --context --config --format --output --timeout --reply-dir --reply-name --interval --count"
 )
+
+// shield in front of an argument takes it through pflag.
+const shield = "\x00"
 
 // protectNumbers lets negative numbers be arguments without --, which pflag
 // would take for options: no option of ours is a digit.
 func protectNumbers(args []string) []string {
-	out := make([]string, len(args))
-	copy(out, args)
+	out := slices.Clone(args)
 	for i, a := range args {
 		if a == "--" {
 			break
 		}
-		if negative.MatchString(a) && (i == 0 || !wantsNext.MatchString(args[i-1])) {
-			if regexp.MustCompile(`\.`).MatchString(a) {
-				out[i] = "d:" + a
-			} else {
-				out[i] = "i:" + a
-			}
+		if isNegative(a) && (i == 0 || !wantsValue(args[i-1])) {
+			out[i] = shield + a
 		}
 	}
 	return out
+}
+
+// isNegative says whether a is a minus and a decimal number.
+func isNegative(a string) bool {
+	digits, ok := strings.CutPrefix(a, "-")
+	whole, part, point := strings.Cut(digits, ".")
+	return ok && strings.Trim(whole+part, "0123456789") == "" && (part != "" || whole != "" && !point)
+}
+
+// wantsValue says whether an option takes the argument behind it.
+func wantsValue(a string) bool {
+	if strings.HasPrefix(a, "--") {
+		return slices.Contains(strings.Fields(valuedLong), a)
+	}
+	return len(a) > 1 && a[0] == '-' && strings.ContainsRune(valuedShort, rune(a[len(a)-1])) &&
+		strings.Trim(a[1:len(a)-1], "avVh") == ""
 }

@@ -2,7 +2,6 @@ package shell
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 
@@ -82,32 +81,6 @@ func elderValue(text string) rpc.Value {
 		return rpc.Double(f)
 	}
 	return rpc.String(text)
-}
-
-// value types an argument as elderValue does, with i: and d: beside s:, and
-// refuses what would be cut.
-func value(w Word) (rpc.Value, error) {
-	if w.Quoted {
-		return rpc.String(w.Text), nil
-	}
-	if s, ok := strings.CutPrefix(w.Text, "i:"); ok {
-		n, ok := strtol(s)
-		if !ok {
-			return nil, UsageError(fmt.Sprintf("%s: not a whole number", w.Text))
-		}
-		return rpc.Int(n), nil
-	}
-	if s, ok := strings.CutPrefix(w.Text, "d:"); ok {
-		f, ok := strtod(s)
-		if !ok {
-			return nil, UsageError(fmt.Sprintf("%s: not a number", w.Text))
-		}
-		return rpc.Double(f), nil
-	}
-	if n, ok := strtol(w.Text); ok && (n > math.MaxInt32 || n < math.MinInt32) {
-		return nil, UsageError(fmt.Sprintf("%s does not fit the 32 bits of a control number; s:%s sends it as text, i:%s as a number all the same", w.Text, w.Text, w.Text))
-	}
-	return elderValue(w.Text), nil
 }
 
 // strtol reads all of s as C's strtol does with base 10: blanks in front and a

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"sipd/ctl/output"
+	"sipd/ctl/shell/reply"
 	"sipd/rpc"
 )
 
@@ -34,6 +34,7 @@ func builtins() []builtin {
 // extra are those that the elders do not have.
 func extra() []builtin {
 	return []builtin{
+		{"watch", "repeats a command and marks what changes: watch [-n SECONDS] [--count N] COMMAND", (*Shell).watchCommand},
 		{"aliases", "lists the short names of methods", (*Shell).aliases},
 		{"builtin", "lists the commands of %s itself", (*Shell).own},
 	}
@@ -92,7 +93,13 @@ func (s *Shell) help(ctx context.Context, args []Word) error {
 	if err != nil {
 		return err
 	}
-	return s.print(vals, "", false)
+	if s.Persona.Elder || s.Output != "" && s.Output != reply.AsText {
+		return s.print(vals)
+	}
+	if g, ok := s.signatureOf(ctx, name); ok {
+		vals = append([]rpc.Value{rpc.String(name + g.usage())}, vals...)
+	}
+	return s.print(vals)
 }
 
 // list prints the names of methods, aliases and own commands. A daemon that
@@ -103,7 +110,7 @@ func (s *Shell) list(ctx context.Context) error {
 		return err
 	}
 	if err == nil {
-		if err := s.print(vals, "", false); err != nil {
+		if err := s.print(vals); err != nil {
 			return err
 		}
 	}
@@ -116,22 +123,21 @@ func (s *Shell) list(ctx context.Context) error {
 }
 
 func (s *Shell) aliases(context.Context, []Word) error {
-	w := output.New(s.Out, s.rows(), "alias", "method", "format")
-	for _, a := range s.Persona.Aliases {
-		w.Row(a.Name, a.Method, a.Format)
+	vals := make([]rpc.Value, len(s.Persona.Aliases))
+	for i, a := range s.Persona.Aliases {
+		vals[i] = rpc.Struct{rpc.M("alias", rpc.String(a.Name)), rpc.M("method", rpc.String(a.Method)), rpc.M("format", rpc.String(a.Format))}
 	}
-	return w.Close()
+	return s.table(vals)
 }
 
-// rows is the form for lists of our own.
-func (s *Shell) rows() output.Format {
-	switch s.Output {
-	case JSON:
-		return output.JSON
-	case JSONL:
-		return output.JSONL
+// table prints a list of the shell's own: where no form of data is asked for,
+// as a table.
+func (s *Shell) table(vals []rpc.Value) error {
+	inner := *s
+	if inner.Output == "" || inner.Output == reply.AsText {
+		inner.Output = reply.AsTable
 	}
-	return output.Table
+	return inner.print(vals)
 }
 
 func (s *Shell) own(context.Context, []Word) error {
@@ -180,5 +186,13 @@ The file LICENSE beside the sources has the whole text.
 // banner greets: four lines, as many as the elders'.
 func (s *Shell) banner() {
 	fmt.Fprintf(s.Out, "%s\nconnected to %s\nThis is free software with no warranty at all; type warranty for more.\nType help for the commands, quit to leave.\n",
-		strings.TrimPrefix(VersionLine(s.Persona.Name), "version: "), strconv.QuoteToGraphic(s.Address))
+		strings.TrimPrefix(VersionLine(s.Persona.Name), "version: "), strconv.QuoteToGraphic(strings.Join(s.addresses(), ", ")))
+}
+
+func (s *Shell) addresses() []string {
+	list := make([]string, len(s.Servers))
+	for i, v := range s.Servers {
+		list[i] = v.Address
+	}
+	return list
 }

@@ -3,9 +3,15 @@ package shell
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"go.yaml.in/yaml/v3"
+
+	"sipd/ctl/shell/reply"
 	"sipd/rpc"
 	"sipd/rpc/binrpc"
 )
@@ -33,20 +39,57 @@ func FuzzPrint(f *testing.F) {
 		d := binrpc.NewDecoder(body)
 		vals, _ := d.All() // those before an error
 		var b bytes.Buffer
-		s := &Shell{Persona: PersonaFor("sipcmd"), Out: &b, Terminal: true, Output: Text}
-		for _, hasFormat := range []bool{false, true} {
+		s := &Shell{Persona: PersonaFor("sipcmd"), Out: &b, Terminal: true}
+		show := func(form reply.Form) string {
 			b.Reset()
-			if err := s.print(vals, format, hasFormat); err != nil {
+			if err := errors.Join(reply.Walk(form, vals...), form.End()); err != nil {
 				t.Fatal(err)
 			}
-			if strings.ContainsFunc(b.String(), func(r rune) bool { return r != '\n' && r != '\t' && (r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0) }) {
-				t.Fatalf("prints %q", b.String())
+			return b.String()
+		}
+		for _, hasFormat := range []bool{false, true} {
+			if text := show(s.form(&b, "%v\t%v\n", hasFormat)); commands(text) {
+				t.Fatalf("prints %q", text)
 			}
 		}
-		b.Reset()
-		s.Output = JSON
-		if err := s.print(vals, "", false); err != nil || !json.Valid(b.Bytes()) {
-			t.Fatalf("JSON of %v: %q, %v", vals, b.String(), err)
+		_ = show(reply.NewFormat(&b, format, true))
+		for _, o := range reply.Outputs {
+			text := show(reply.New(o, &b, true))
+			switch {
+			case commands(text):
+				t.Fatalf("%s prints %q", o, text)
+			case o == reply.AsJSON && !json.Valid([]byte(text)):
+				t.Fatalf("JSON of %v: %q", vals, text)
+			}
+			if o == reply.AsYAML {
+				sameData(t, text, show(reply.New(reply.AsJSON, &b, true)))
+			}
 		}
 	})
+}
+
+// commands says whether text has in it what commands a terminal.
+func commands(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool {
+		return r != '\n' && r != '\t' && (r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0)
+	})
+}
+
+// sameData wants YAML to mean what JSON means, read by a parser of others.
+// Objects with a name twice, which YAML refuses, are not compared.
+func sameData(t *testing.T, yamlText, jsonText string) {
+	t.Helper()
+	var got, want any
+	if err := yaml.Unmarshal([]byte(yamlText), &got); err != nil {
+		if strings.Contains(err.Error(), "already defined") {
+			return
+		}
+		t.Fatalf("YAML %q: %v", yamlText, err)
+	}
+	if err := yaml.Unmarshal([]byte(jsonText), &want); err != nil {
+		return // JSON that this parser does not take as YAML
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateNaNs()); diff != "" && !strings.Contains(jsonText, `"NaN"`) && !strings.Contains(jsonText, `Inf"`) {
+		t.Fatalf("YAML %q is not JSON %q\n%s", yamlText, jsonText, diff)
+	}
 }

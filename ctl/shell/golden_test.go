@@ -79,14 +79,14 @@ func (r *replayer) serve(c net.Conn) {
 // kamcmd is a shell with kamcmd's manners that prints into b.
 func (r *replayer) kamcmd(t *testing.T, b *bytes.Buffer) *Shell {
 	s := &Shell{
-		Persona: PersonaFor("kamcmd"), Address: r.address, Out: b, Err: io.Discard, Output: Text,
-		Dial: func(ctx context.Context) (rpc.Client, error) {
+		Persona: PersonaFor("kamcmd"), Out: b, Err: io.Discard,
+		Servers: []*Server{{Address: r.address, Dial: func(ctx context.Context) (rpc.Client, error) {
 			a, err := binrpc.ParseAddress(r.address)
 			if err != nil {
 				return nil, err
 			}
 			return binrpc.Dial(ctx, a, binrpc.Options{})
-		},
+		}}},
 	}
 	t.Cleanup(func() { s.Close() })
 	return s

@@ -4,8 +4,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"sipd/rpc"
 )
 
 // Persona is the name a program is called by and the manners that go with it.
@@ -77,21 +75,4 @@ func (p *Persona) split(line string) ([]Word, error) {
 		return Words(strings.Fields(line)), nil
 	}
 	return Split(line)
-}
-
-// values types arguments.
-func (p *Persona) values(words []Word) ([]rpc.Value, error) {
-	vals := make([]rpc.Value, len(words))
-	for i, w := range words {
-		if p.Elder {
-			vals[i] = elderValue(w.Text)
-			continue
-		}
-		v, err := value(w)
-		if err != nil {
-			return nil, err
-		}
-		vals[i] = v
-	}
-	return vals, nil
 }

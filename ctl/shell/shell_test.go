@@ -3,7 +3,6 @@ package shell
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"math"
 	"slices"
@@ -79,68 +78,6 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-// The wants are what kamcmd 1.5 printed.
-func TestFormat(t *testing.T) {
-	abc := []rpc.Value{rpc.String("a"), rpc.String("b"), rpc.String("c")}
-	for _, tt := range []struct {
-		format string
-		vals   []rpc.Value
-		want   string
-	}{
-		{`%v\t%v\n`, abc[:2], "a\tb\n"},
-		{`%v,`, abc, "a,b,c,"},
-		{`100%% %v|\t\\|%v\n`, abc, "100% a|\t\\|b\n100% c|\t\\|\n"},
-		{`no values here\n`, abc[:2], "no values here\nano values here\nb"},
-		{`<%v>\n`, nil, "<>\n"},
-		{``, []rpc.Value{rpc.Int(1), rpc.Int(2)}, "12"},
-		{`\x41 \q|`, []rpc.Value{rpc.Int(1), rpc.Int(2)}, `\x41 \q|1\x41 \q|2`},
-		{`%v\`, []rpc.Value{rpc.Int(1)}, `1\`},
-		{`%v %`, []rpc.Value{rpc.Int(1)}, `1 %`},
-		{
-			`%v %v\n`,
-			[]rpc.Value{rpc.Struct{rpc.M("now", rpc.String("x")), rpc.M("up_since", rpc.String("y")), rpc.M("uptime", rpc.Int(17))}},
-			"{ now: x\nup_since: y uptime: 17\n} \n",
-		},
-		{
-			`<%v>`,
-			[]rpc.Value{rpc.Struct{rpc.M("a", rpc.Array{rpc.Int(1), rpc.Array{rpc.Int(2)}}), rpc.M("b", rpc.Struct{rpc.M("a", rpc.Int(1))})}},
-			"<{><a: {><1><{><2><}><}><b: {><a: 1><}><}>",
-		},
-	} {
-		var b bytes.Buffer
-		writeFormat(&b, tt.format, tt.vals)
-		if b.String() != tt.want {
-			t.Errorf("%q of %v: got %q, want %q", tt.format, tt.vals, b.String(), tt.want)
-		}
-	}
-}
-
-func TestText(t *testing.T) {
-	var b bytes.Buffer
-	writeText(&b, []rpc.Value{
-		rpc.Double(1.5), rpc.Double(-1.5), rpc.Double(256.001), rpc.Double(0), rpc.Bytes("abc"),
-		rpc.Null{},
-		rpc.Bool(true),
-		rpc.Double(math.Inf(1)), rpc.Double(math.NaN()), nil,
-		rpc.Struct{},
-		rpc.Array{rpc.Int(1), rpc.Array{rpc.Int(2)}},
-		rpc.Items{rpc.M("a", rpc.Int(1)), rpc.M("a", rpc.Struct{rpc.M("b", rpc.Int(2))})},
-	})
-	const want = "1.500000\n-1.500000\n256.001000\n0\nabc\n\n1\n+Inf\nNaN\n\n{\n}\n{\n\t1\n\t{\n\t\t2\n\t}\n}\n{\n\ta: 1\n\ta: {\n\t\tb: 2\n\t}\n}\n"
-	if b.String() != want {
-		t.Errorf("got\n%q, want\n%q", b.String(), want)
-	}
-	deep := rpc.Value(rpc.Int(1))
-	for range 50 {
-		deep = rpc.Array{deep}
-	}
-	b.Reset()
-	writeText(&b, []rpc.Value{deep})
-	if !strings.Contains(b.String(), "\n"+strings.Repeat("\t", 50)+"1\n") {
-		t.Errorf("fifty deep prints\n%s", b.String())
-	}
-}
-
 // fake is a daemon that is a function.
 type fake struct {
 	calls  []string
@@ -157,8 +94,8 @@ func (f *fake) Close() error { f.closed = true; return nil }
 func shellOn(f *fake, name string) (*Shell, *bytes.Buffer, *bytes.Buffer) {
 	var out, errs bytes.Buffer
 	return &Shell{
-		Persona: PersonaFor(name), Address: "fake", Out: &out, Err: &errs, Output: Text,
-		Dial: func(context.Context) (rpc.Client, error) { return f, nil },
+		Persona: PersonaFor(name), Out: &out, Err: &errs,
+		Servers: []*Server{{Address: "fake", Dial: func(context.Context) (rpc.Client, error) { return f, nil }}},
 	}, &out, &errs
 }
 
@@ -169,58 +106,10 @@ func echo(method string, args []rpc.Value) ([]rpc.Value, error) {
 	case "no.such":
 		return nil, &rpc.Fault{Code: 500, Text: "command no.such not found"}
 	}
+	if method == "system.methodSignature" {
+		return nil, &rpc.Fault{Code: 500, Text: "Not Implemented Yet"}
+	}
 	return args, nil
-}
-
-func TestJSON(t *testing.T) {
-	f := &fake{answer: func(string, []rpc.Value) ([]rpc.Value, error) {
-		return []rpc.Value{
-			rpc.Int(-1), rpc.Double(0.7), rpc.Double(2), rpc.String("\x1b[2J\n\"é\xff"),
-			rpc.Null{},
-			rpc.Bool(true),
-			rpc.Bytes{0xff},
-			rpc.Bytes("b"),
-			rpc.Struct{rpc.M("z", rpc.Int(1)), rpc.M("a", rpc.Array{rpc.Int(1), rpc.Struct{}})},
-			rpc.Struct{rpc.M("SET", rpc.Int(1)), rpc.M("SET", rpc.Int(2))},
-			rpc.Double(math.NaN()),
-		}, nil
-	}}
-	s, out, _ := shellOn(f, "sipcmd")
-	s.Output = JSON
-	if err := s.Run(t.Context(), Words([]string{"m"})); err != nil {
-		t.Fatal(err)
-	}
-	const want = `[-1,
-0.7,
-2,
-"\u001b[2J\n\"é` + "\ufffd" + `",
-null,
-true,
-"base64:/w==",
-"b",
-{"z":1,"a":[1,{}]},
-[{"SET":1},{"SET":2}],
-"NaN"]
-`
-	if out.String() != want || !json.Valid(out.Bytes()) {
-		t.Errorf("got\n%s\nwant\n%s", out, want)
-	}
-	out.Reset()
-	s.Output = JSONL
-	if err := s.Run(t.Context(), Words([]string{"m"})); err != nil {
-		t.Fatal(err)
-	}
-	if lines := strings.Split(out.String(), "\n"); len(lines) != 12 || lines[8] != `{"z":1,"a":[1,{}]}` {
-		t.Errorf("jsonl prints %q", lines)
-	}
-	f.answer = func(string, []rpc.Value) ([]rpc.Value, error) { return nil, nil }
-	for o, want := range map[Output]string{JSON: "[]\n", JSONL: "", Text: ""} {
-		out.Reset()
-		s.Output = o
-		if err := s.Run(t.Context(), Words([]string{"m"})); err != nil || out.String() != want {
-			t.Errorf("no values as %s: %q, %v; want %q", o, out, err, want)
-		}
-	}
 }
 
 // What comes from the network does not command the terminal.
@@ -241,9 +130,9 @@ func TestReport(t *testing.T) {
 		err             error
 		failed          bool
 	}{
-		{name: "kamcmd", err: &rpc.Fault{Code: 404, Text: "no"}, out: "error: 404 - no\n"},
+		{name: "kamcmd", err: &rpc.Fault{Code: 404, Text: "no"}, out: "error: 404 - no\n", failed: true},
 		{name: "sipcmd", err: &rpc.Fault{Code: 404, Text: "no\x1b"}, errs: "error: 404 - no\\x1b\n", failed: true},
-		{name: "sercmd", err: errors.New("lost"), errs: "ERROR: lost\n", failed: true},
+		{name: "sercmd", err: errors.New("lost"), errs: "lost\n", failed: true},
 		{name: "sipcmd", err: errors.New("lost"), errs: "sipcmd: lost\n", failed: true},
 		{name: "sipcmd"},
 	} {
@@ -275,7 +164,7 @@ func TestReconnect(t *testing.T) {
 	f := &fake{answer: echo}
 	s, out, _ := shellOn(f, "kamcmd")
 	dials := 0
-	s.Dial = func(context.Context) (rpc.Client, error) { dials++; return f, nil }
+	s.Servers[0].Dial = func(context.Context) (rpc.Client, error) { dials++; return f, nil }
 	for _, m := range []string{"a", "lost", "no.such", "b"} {
 		s.Report(s.Run(t.Context(), Words([]string{m, m})))
 	}

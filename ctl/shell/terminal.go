@@ -11,7 +11,7 @@ import (
 
 	"github.com/peterh/liner"
 
-	"sipd/ctl/output"
+	"sipd/ctl/plain"
 )
 
 // Terminal reads lines from a person at a terminal, with history and
@@ -38,7 +38,7 @@ func NewTerminal(ctx context.Context, s *Shell, history string) *Terminal {
 		}
 		head, words := s.Complete(ctx, line[:at])
 		for i, w := range words {
-			words[i] = output.Clean(w)
+			words[i] = plain.Clean(w)
 		}
 		return head, words, line[at:]
 	})

@@ -1,0 +1,153 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"sipd/ctl/shell/reply"
+	"sipd/rpc"
+	"sipd/rpc/binrpc"
+)
+
+// packeter is a client that shows the packet of a reply: BinRPC's.
+type packeter interface {
+	Packet(ctx context.Context, method string, args ...rpc.Value) (binrpc.Header, []byte, error)
+}
+
+// tooLong is the code of the fault for a reply that does not fit into one
+// packet: it is fetched in pieces then, which the elders cannot.
+const tooLong = 413
+
+// elderCall calls a method and prints as kamcmd does, octet by octet: also
+// what it prints before it refuses the rest of a reply, and with -vv and -vvv
+// the packets.
+func (s *Shell) elderCall(ctx context.Context, method string, words []Word, format string, hasFormat bool) error {
+	v := s.Servers[0]
+	args := make([]rpc.Value, len(words))
+	for i, w := range words {
+		args[i] = elderValue(w.Text)
+	}
+	out, done := s.out()
+	err := v.connect(ctx)
+	if err != nil {
+		return done(s.explain(v, &ConnectError{err}))
+	}
+	form := s.form(out, format, hasFormat)
+	if p, ok := v.client.(packeter); ok {
+		err = s.elderPacket(ctx, p, out, form, hasFormat, method, args)
+		if f, isFault := errors.AsType[*rpc.Fault](err); isFault && f.Code == tooLong {
+			err = v.visit(ctx, form, method, args...)
+		}
+	} else {
+		err = v.visit(ctx, form, method, args...)
+	}
+	_, isFault := errors.AsType[*rpc.Fault](err)
+	switch {
+	case isFault:
+	case err == nil:
+		err = form.End()
+	default:
+		_ = v.close()
+		if !hasFormat {
+			err = errors.Join(err, form.End())
+		}
+	}
+	if err == nil && s.Verbose > 0 {
+		fmt.Fprintln(out, ".")
+	}
+	return done(s.explain(v, err))
+}
+
+// elderPacket makes the call and hands the records of its reply to form.
+func (s *Shell) elderPacket(ctx context.Context, p packeter, out io.Writer, form reply.Form, hasFormat bool, method string, args []rpc.Value) error {
+	h, packet, err := p.Packet(ctx, method, args...)
+	if err != nil {
+		return err
+	}
+	body := packet[h.Size:]
+	if s.Verbose > 2 {
+		fmt.Fprintf(out, "received %d bytes in reply (@offset 0):\n%s", len(packet), hexDump(packet))
+	}
+	if s.Verbose > 1 {
+		fmt.Fprintf(out, "new packet: type %02x, len %d, cookie %x\n", h.Type, h.Len, h.Cookie)
+	}
+	if h.Fault() {
+		return elderFault(body)
+	}
+	to := elderArrays{form, !hasFormat}
+	for r, err := range binrpc.Records(body) {
+		if err == nil {
+			err = to.record(r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// elderFault reads what is there of a code and a text.
+func elderFault(body []byte) error {
+	f := &rpc.Fault{}
+	for r, err := range binrpc.Records(body) {
+		switch v := r.Value.(type) {
+		case rpc.Int:
+			f.Code = int(v)
+		case rpc.String:
+			f.Text = string(v)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return f
+}
+
+// elderArrays prints records with the brackets that kamcmd gives to array
+// records: the first one a step too deep.
+type elderArrays struct {
+	form reply.Form
+	text bool
+}
+
+func (e elderArrays) record(r binrpc.Record) error {
+	switch r.Kind {
+	case binrpc.RecordStruct:
+		return e.form.Open(r.Name, false)
+	case binrpc.RecordStructEnd:
+		return e.form.Close()
+	case binrpc.RecordArray, binrpc.RecordArrayEnd:
+		if b, ok := e.form.(reply.Bracketer); ok {
+			return b.Bracket(r.Kind == binrpc.RecordArray)
+		}
+	}
+	return e.form.Value(r.Name, r.Value)
+}
+
+// hexDump is kamcmd's: sixteen octets a line, in hexadecimal and as text.
+func hexDump(p []byte) string {
+	var b strings.Builder
+	for len(p) > 0 {
+		n := min(len(p), 16)
+		for i := range 16 {
+			if i < n {
+				fmt.Fprintf(&b, "%02x ", p[i])
+			} else {
+				b.WriteString("   ")
+			}
+		}
+		b.WriteByte(' ')
+		for _, c := range p[:n] {
+			if c < 0x20 || c > 0x7e {
+				c = '.'
+			}
+			b.WriteByte(c)
+		}
+		b.WriteByte('\n')
+		p = p[n:]
+	}
+	return b.String()
+}
