@@ -74,7 +74,7 @@ func elderWords(address string, err error) string {
 	case corrupt:
 		return "ERROR while parsing the reply: corrupted packet"
 	case isReply && reply.Sent != reply.Got:
-		return fmt.Sprintf("bad reply, cookie doesn't match: sent %x and received %3x\nERROR: cookie does not match", reply.Sent, reply.Got)
+		return fmt.Sprintf("bad reply, cookie doesn't match: sent %x and received  %02x\nERROR: cookie does not match", reply.Sent, reply.Got)
 	case isReply:
 		return "ERROR: not a reply"
 	case errors.Is(err, binrpc.ErrAddress):

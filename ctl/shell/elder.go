@@ -17,10 +17,6 @@ type packeter interface {
 	Packet(ctx context.Context, method string, args ...rpc.Value) (binrpc.Header, []byte, error)
 }
 
-// tooLong is the code of the fault for a reply that does not fit into one
-// packet: it is fetched in pieces then, which the elders cannot.
-const tooLong = 413
-
 // elderCall calls a method and prints as kamcmd does, octet by octet: also
 // what it prints before it refuses the rest of a reply, and with -vv and -vvv
 // the packets.
@@ -36,9 +32,10 @@ func (s *Shell) elderCall(ctx context.Context, method string, words []Word, form
 		return done(s.explain(v, &ConnectError{err}))
 	}
 	form := s.form(out, format, hasFormat)
-	if p, ok := v.client.(packeter); ok {
-		err = s.elderPacket(ctx, p, out, form, hasFormat, method, args)
-		if f, isFault := errors.AsType[*rpc.Fault](err); isFault && f.Code == tooLong {
+	p, packets := v.client.(packeter)
+	if packets {
+		err = s.elderPacket(ctx, p, out, form, method, args)
+		if f, isFault := errors.AsType[*rpc.Fault](err); isFault && f.Code == rpc.CodeTooLong { // the elders have no pieces
 			err = v.visit(ctx, form, method, args...)
 		}
 	} else {
@@ -51,33 +48,37 @@ func (s *Shell) elderCall(ctx context.Context, method string, words []Word, form
 		err = form.End()
 	default:
 		_ = v.close()
-		if !hasFormat {
-			err = errors.Join(err, form.End())
+		_, record := errors.AsType[*binrpc.RecordError](err)
+		if b, ok := form.(reply.Breaker); ok && (record || !packets) {
+			err = errors.Join(err, b.Break())
 		}
 	}
-	if err == nil && s.Verbose > 0 {
+	switch {
+	case s.Verbose == 0:
+	case err == nil:
 		fmt.Fprintln(out, ".")
+	case isFault:
+		s.Report(err)
+		fmt.Fprintln(out, ".")
+		err = &reported{err}
 	}
 	return done(s.explain(v, err))
 }
 
 // elderPacket makes the call and hands the records of its reply to form.
-func (s *Shell) elderPacket(ctx context.Context, p packeter, out io.Writer, form reply.Form, hasFormat bool, method string, args []rpc.Value) error {
+func (s *Shell) elderPacket(ctx context.Context, p packeter, out io.Writer, form reply.Form, method string, args []rpc.Value) error {
 	h, packet, err := p.Packet(ctx, method, args...)
+	if packet != nil {
+		s.elderTrace(out, h, packet)
+	}
 	if err != nil {
 		return err
 	}
 	body := packet[h.Size:]
-	if s.Verbose > 2 {
-		fmt.Fprintf(out, "received %d bytes in reply (@offset 0):\n%s", len(packet), hexDump(packet))
-	}
-	if s.Verbose > 1 {
-		fmt.Fprintf(out, "new packet: type %02x, len %d, cookie %x\n", h.Type, h.Len, h.Cookie)
-	}
 	if h.Fault() {
 		return elderFault(body)
 	}
-	to := elderArrays{form, !hasFormat}
+	to := elderArrays{form}
 	for r, err := range binrpc.Records(body) {
 		if err == nil {
 			err = to.record(r)
@@ -89,29 +90,53 @@ func (s *Shell) elderPacket(ctx context.Context, p packeter, out io.Writer, form
 	return nil
 }
 
-// elderFault reads what is there of a code and a text.
+// elderTrace shows a packet: with -vv its header, with -vvv its octets.
+func (s *Shell) elderTrace(out io.Writer, h binrpc.Header, packet []byte) {
+	if s.Verbose > 2 {
+		fmt.Fprintf(out, "received %d bytes in reply (@offset 0):\n%s", len(packet), hexDump(packet))
+	}
+	if s.Verbose > 1 {
+		fmt.Fprintf(out, "new packet: type %02x, len %d, cookie %02x\n", h.Type, h.Len, h.Cookie)
+	}
+}
+
+// elderFault makes a fault of the first two records, which the elders print
+// whatever they are.
 func elderFault(body []byte) error {
-	f := &rpc.Fault{}
+	var vals []rpc.Value
 	for r, err := range binrpc.Records(body) {
-		switch v := r.Value.(type) {
-		case rpc.Int:
-			f.Code = int(v)
-		case rpc.String:
-			f.Text = string(v)
-		}
 		if err != nil {
 			return err
 		}
+		if vals = append(vals, r.Value); len(vals) == 2 {
+			break
+		}
 	}
-	return f
+	vals = append(vals, nil, nil)
+	code, isInt := vals[0].(rpc.Int)
+	f := &rpc.Fault{Code: int(code), Text: reply.Text(vals[1])}
+	if isInt {
+		return f
+	}
+	return &oddFault{f, reply.Text(vals[0])}
 }
+
+// oddFault is a fault without a code.
+type oddFault struct {
+	*rpc.Fault
+	code string // what stands in its place
+}
+
+func (f *oddFault) Unwrap() error { return f.Fault }
+
+// reported is a fault that was printed already.
+type reported struct{ error }
+
+func (r *reported) Unwrap() error { return r.error }
 
 // elderArrays prints records with the brackets that kamcmd gives to array
 // records: the first one a step too deep.
-type elderArrays struct {
-	form reply.Form
-	text bool
-}
+type elderArrays struct{ form reply.Form }
 
 func (e elderArrays) record(r binrpc.Record) error {
 	switch r.Kind {

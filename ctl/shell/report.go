@@ -13,9 +13,14 @@ import (
 func (s *Shell) Report(err error) (failed bool) {
 	several, isSeveral := errors.AsType[*ServersError](err)
 	fault, isFault := errors.AsType[*rpc.Fault](err)
+	odd, isOdd := errors.AsType[*oddFault](err)
+	_, before := errors.AsType[*reported](err)
 	switch {
 	case err == nil:
 		return false
+	case before:
+	case isOdd:
+		fmt.Fprintf(s.Out, "error: %s - %s\n", s.safe(odd.code), s.safe(odd.Text))
 	case isSeveral:
 		fmt.Fprintf(s.Err, "%s: %s\n", s.Persona.Name, plain.Clean(several.Error()))
 	case isFault && s.Persona.Elder:

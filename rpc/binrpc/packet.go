@@ -2,6 +2,7 @@ package binrpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"sipd/rpc"
@@ -18,17 +19,21 @@ func (e *ReplyError) Error() string {
 }
 
 // Packet is Call for who reads the reply with [Records]: its packet, header
-// included, valid until the next call. A fault is a packet too.
+// included, valid until the next call. A fault is a packet too, and so is one
+// that is refused with a *[ReplyError].
 func (c *Client) Packet(ctx context.Context, method string, args ...rpc.Value) (Header, []byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.broken != nil {
 		return Header{}, nil, c.broken
 	}
-	h, body, err := c.exchange(ctx, method, args)
+	h, _, err := c.exchange(ctx, method, args)
 	if err != nil {
-		return h, nil, c.failed(ctx, method, err)
+		err = c.failed(ctx, method, err)
+		if _, other := errors.AsType[*ReplyError](err); !other {
+			return h, nil, err
+		}
 	}
 	end := c.in.start // of the body, in the buffer
-	return h, c.in.buf[end-len(body)-h.Size : end], nil
+	return h, c.in.buf[end-h.Len-h.Size : end], err
 }

@@ -67,7 +67,7 @@ func Records(body []byte) iter.Seq2[Record, error] {
 }
 
 func (d *Decoder) elderRecord(open *[]byte) (Record, error) {
-	typ, val, err := d.record()
+	typ, val, err := d.looseRecord()
 	if err != nil {
 		return Record{}, err
 	}
@@ -77,7 +77,7 @@ func (d *Decoder) elderRecord(open *[]byte) (Record, error) {
 			return r, rpc.ErrType
 		}
 		r.Name = elderText(val)
-		if typ, val, err = d.record(); err != nil {
+		if typ, val, err = d.looseRecord(); err != nil {
 			if errors.Is(err, io.EOF) {
 				err = rpc.ErrMore
 			}
@@ -109,10 +109,22 @@ func (d *Decoder) elderRecord(open *[]byte) (Record, error) {
 		}
 	case tString:
 		r.Value = rpc.String(elderText(val))
+	case tDouble: // of more than eight octets the last eight count
+		r.Value = rpc.Double(float64(int64(number(val))) / 1000)
 	default:
 		r.Value, err = d.finish(typ, val, 0)
 	}
 	return r, err
+}
+
+// looseRecord is record for which the size of a struct or array means nothing.
+func (d *Decoder) looseRecord() (byte, []byte, error) {
+	if len(d.b) > 0 && (d.b[0]&0x0f == tStruct || d.b[0]&0x0f == tArray) {
+		first := d.b[0]
+		d.b = d.b[1:]
+		return first & (endMark | 0x0f), nil, nil
+	}
+	return d.record()
 }
 
 // elderText trusts that the last octet is zero.

@@ -142,6 +142,25 @@ func parseFormat(format string) []string {
 	return append(lits, string(cur))
 }
 
+// Breaker is a form that ends in the middle of a reply as kamcmd's do.
+type Breaker interface {
+	// Break takes the place of End where a record could not be read.
+	Break() error
+}
+
+// Break implements [Breaker].
+func (t *textForm) Break() error { return t.w.Flush() }
+
+// Break implements [Breaker]: kamcmd has printed what stands before the next
+// value when it reads it.
+func (f *formatForm) Break() error {
+	if f.used {
+		f.w.WriteString(f.lits[0])
+	}
+	f.w.WriteByte('\n')
+	return f.w.Flush()
+}
+
 // Bracketer is a form that can print the array records of BinRPC, which no
 // real daemon sends, as kamcmd prints them.
 type Bracketer interface {
