@@ -23,6 +23,7 @@ import (
 	"sipd/router/modules/kamailio/group"
 	"sipd/router/modules/kamailio/kex"
 	"sipd/router/modules/kamailio/maxfwd"
+	"sipd/router/modules/kamailio/permissions"
 	"sipd/router/modules/kamailio/pv"
 	"sipd/router/modules/kamailio/registrar"
 	"sipd/router/modules/kamailio/rr"
@@ -55,6 +56,7 @@ func List() []module.Available {
 		{Name: "kex", Flavour: module.Kamailio, New: kex.New},
 		{Name: "maxfwd", Flavour: module.Kamailio, New: maxfwd.New},
 		{Name: "mysql", Flavour: module.Common, New: dbmysql.NewMySQL},
+		{Name: "permissions", Flavour: module.Kamailio, New: permissions.New},
 		{Name: "pv", Flavour: module.Kamailio, New: pv.New},
 		{Name: "registrar", Flavour: module.Kamailio, New: registrar.New},
 		{Name: "rr", Flavour: module.Kamailio, New: rr.New},
