@@ -24,6 +24,7 @@ import (
 	"sipd/router/modules/kamailio/kex"
 	"sipd/router/modules/kamailio/maxfwd"
 	"sipd/router/modules/kamailio/permissions"
+	"sipd/router/modules/kamailio/pike"
 	"sipd/router/modules/kamailio/pv"
 	"sipd/router/modules/kamailio/registrar"
 	"sipd/router/modules/kamailio/rr"
@@ -57,6 +58,7 @@ func List() []module.Available {
 		{Name: "maxfwd", Flavour: module.Kamailio, New: maxfwd.New},
 		{Name: "mysql", Flavour: module.Common, New: dbmysql.NewMySQL},
 		{Name: "permissions", Flavour: module.Kamailio, New: permissions.New},
+		{Name: "pike", Flavour: module.Kamailio, New: pike.New},
 		{Name: "pv", Flavour: module.Kamailio, New: pv.New},
 		{Name: "registrar", Flavour: module.Kamailio, New: registrar.New},
 		{Name: "rr", Flavour: module.Kamailio, New: rr.New},
