@@ -43,7 +43,14 @@ func (r *Router) declareCore() error {
 // together.
 func (r *Router) readConfig() error {
 	cl, errs := readCommandLine(&r.opt)
-	file, err := script.Parse(readFile, r.opt.Config, &script.Options{
+	read, trace := readFile, script.TraceFunc(nil)
+	if d := r.opt.Dry; d != nil {
+		trace = d.Trace
+		if d.ReadFile != nil {
+			read = d.ReadFile
+		}
+	}
+	file, err := script.Parse(read, r.opt.Config, &script.Options{
 		Defines: r.opt.Defines, Predefined: predefined, Getenv: os.LookupEnv,
 	})
 	if file == nil {
@@ -59,7 +66,7 @@ func (r *Router) readConfig() error {
 	r.vars = pv.NewRegistry()
 	conf, err := script.Load(file, &script.Env{
 		Modules: r.set, PV: r.vars, Cfg: r.settings, MaxWhileLoops: &r.coreCfg.MaxWhileLoops,
-		Forward: forwardTo, Resolve: resolveHost,
+		Forward: forwardTo, Resolve: r.resolveHost, Trace: trace,
 	})
 	errs = appendErrors(errs, err)
 	if len(errs) > 0 {
@@ -104,7 +111,10 @@ func forwardTo(c *run.Context, t script.Target) int {
 	return forward.RequestTo(c, t.Proto, t.Host, t.Port, t.Plain)
 }
 
-func resolveHost(ctx context.Context, host string) ([]netip.Addr, error) {
+func (r *Router) resolveHost(ctx context.Context, host string) ([]netip.Addr, error) {
+	if r.opt.Dry != nil {
+		return r.lookupDry(host)
+	}
 	return hostAddrs(ctx, host)
 }
 
@@ -112,6 +122,10 @@ func resolveHost(ctx context.Context, host string) ([]netip.Addr, error) {
 func (r *Router) startLog() error {
 	level := func() int { return int(r.debug.Load()) }
 	r.debug.Store(int64(r.coreCfg.Debug.Get(r.settings.Snapshot())))
+	if d := r.opt.Dry; d != nil {
+		r.log = slog.New(dryLog{d.Log, level})
+		return r.warnings()
+	}
 	name := r.logName()
 	w := r.opt.Stderr
 	if w == nil {
@@ -179,7 +193,7 @@ func (r *Router) prepareEnv() error {
 	r.transport = transport.NewManager(transport.Options{
 		Log: r.log.With(slog.String("module", "transport")), UDPWorkers: c.Int("children"),
 		TCP: transport.TCPOptions{Workers: c.Int("tcp_children"), Vars: &r.tcpCfg}, Cfg: r.settings, Core: &r.coreCfg,
-		Handler: r.receive, Unknown: r.unknown, Mhomed: c.Int("mhomed") != 0,
+		Handler: r.receive, Unknown: r.unknown, Mhomed: c.Int("mhomed") != 0, Wire: r.wire(),
 	})
 	if err := r.transport.Declare(r.stats); err != nil {
 		return err

@@ -45,7 +45,8 @@ func threshold(l slog.Level) int {
 	return 3
 }
 
-func levelName(l slog.Level) string {
+// LevelName is a level's name in log lines: ALERT to DEBUG.
+func LevelName(l slog.Level) string {
 	switch {
 	case l >= LevelAlert:
 		return "ALERT"
@@ -147,7 +148,7 @@ func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	b := append(o.buf[:0], o.name...)
-	b = append(b, levelName(r.Level)...)
+	b = append(b, LevelName(r.Level)...)
 	b = append(b, ": "...)
 	if module != "" {
 		b = append(b, module...)

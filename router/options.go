@@ -3,11 +3,15 @@ package router
 import (
 	"fmt"
 	"io"
+	"log/slog"
+	"net/netip"
 	"runtime"
 	"slices"
 
 	"sipd/router/module"
 	"sipd/router/modules"
+	"sipd/router/script"
+	"sipd/router/transport"
 )
 
 // DefaultConfig is the configuration that is read without -f.
@@ -59,6 +63,24 @@ type Options struct {
 	Args []string
 	// Stderr is where the log goes before and without syslog; nil is nowhere.
 	Stderr io.Writer
+	// Dry runs the configuration without a network; nil for the real thing.
+	Dry *Dry
+}
+
+// Dry is what a run without a network works with: messages come by
+// [Router.Deliver], and what would be sent goes to Wire. Nothing is opened but,
+// without CheckOnly, databases.
+type Dry struct {
+	Wire transport.Wire
+	// Socket is what the daemon listens on where the configuration has no
+	// listen line.
+	Socket netip.AddrPort
+	// ReadFile reads configurations; nil reads files.
+	ReadFile func(path string) (string, error)
+	// Log gets the daemon's lines that core.debug lets through.
+	Log slog.Handler
+	// Trace follows the script; nil does not.
+	Trace script.TraceFunc
 }
 
 // Version is what sipd -v prints behind "version: ".

@@ -103,7 +103,12 @@ func (r *Router) load(ctx context.Context) error {
 	if err := r.declareModules(); err != nil {
 		return err
 	}
-	if !r.opt.CheckOnly {
+	switch {
+	case r.opt.Dry != nil:
+		if err := r.bindDry(ctx); err != nil {
+			return err
+		}
+	case !r.opt.CheckOnly:
 		if err := r.bind(ctx); err != nil {
 			return err
 		}
@@ -221,7 +226,8 @@ func (r *Router) host(name string) *module.Host {
 	return &module.Host{
 		Name: name, Log: r.log.With(slog.String("module", name)),
 		Env: &r.env, Cfg: r.settings, RPC: r.registry, Stat: r.stats, Vars: r.vars,
-		Guard: r.guard, ConfigPath: r.opt.Config, LogTo: r.logTo, RunDir: r.runDir(), CheckOnly: r.opt.CheckOnly,
+		Guard: r.guard, ConfigPath: r.opt.Config, LogTo: r.logTo, RunDir: r.runDir(),
+		CheckOnly: r.opt.CheckOnly, Dry: r.opt.Dry != nil,
 		Module: r.module, Hooks: &r.hooks, Daemon: (*daemon)(r),
 	}
 }

@@ -210,6 +210,9 @@ type Host struct {
 	// CheckOnly says that the configuration is only checked (sipd -c): Init
 	// validates, and opens nothing that a running daemon may hold.
 	CheckOnly bool
+	// Dry says that the configuration runs without a network (sipd explain,
+	// route tests): Init opens no sockets and no FIFOs, and Serve is not called.
+	Dry bool
 
 	// Module finds another loaded module by name, nil when it is not loaded:
 	// registrar asks for usrloc and asserts the interface it needs.

@@ -264,12 +264,12 @@ func (a *Attr) kamSetter(x *Name) Setter {
 			return false
 		}
 		avps := c.AVPs
+		// As Kamailio 5.6: an index other than * does not choose a value; a
+		// value is pushed, null removes the newest.
 		if x.IndexAll {
 			avps.Delete(run.AVPFromURI, name)
-		} else if n := x.At(c); x.HasIndex && !v.IsNull() {
-			return n >= 0 && avps.Set(run.AVPFromURI, name, n, v)
 		} else if v.IsNull() {
-			return n >= 0 && (avps.DeleteAt(run.AVPFromURI, name, n) || !x.HasIndex)
+			avps.DeleteAt(run.AVPFromURI, name, 0)
 		}
 		if !v.IsNull() {
 			avps.Add(run.AVPFromURI, name, v, 0)

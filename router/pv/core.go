@@ -51,6 +51,8 @@ func storeVars() []Def {
 	return []Def{
 		{Name: "avp", Help: "$avp(name): an attribute; assigning pushes", New: newAVP},
 		{Name: "xavp", Help: "$xavp(name=>field): an extended attribute", RawInner: true, New: newXAVP},
+		{Name: "xavi", Help: "$xavi(name=>field): an extended attribute whose names compare without case", RawInner: true, New: newXAVP},
+		{Name: "xavu", Help: "$xavu(name=>field): an extended attribute of one value a name", RawInner: true, New: newXAVU},
 		{Name: "var", Help: "$var(name): a script variable, 0 at first", New: newScriptVar},
 		{Name: "vz", Help: "$vz(name): the same as $var(name)", New: newScriptVar},
 		{Name: "vn", Help: "$vn(name): a script variable, undefined at first", New: newScriptVar},

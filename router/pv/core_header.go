@@ -309,6 +309,3 @@ func firstOfList(s string) string {
 	}
 	return s
 }
-
-// lower is s in lower case without a copy when it is already.
-func lower(s string) string { return strings.ToLower(s) }

@@ -2,6 +2,7 @@ package pv
 
 import (
 	"strconv"
+	"strings"
 
 	"sipd/router/run"
 	"sipd/router/sip"
@@ -28,7 +29,7 @@ func uriVars() []Def {
 		{Name: "rd", Help: "host of the request URI", Simple: host, SimpleSet: rewriteHost},
 		{Name: "ruri.domain", Help: "the same as $rd", Simple: host, SimpleSet: rewriteHost},
 		{Name: "rp", Help: "port of the request URI", Simple: uriPart(rURI, uriPort), SimpleSet: rewrite(sip.SetPort)},
-		{Name: "rP", Help: "transport of the request URI, udp when it names none", Simple: uriPart(rURI, uriTransport)},
+		{Name: "rP", Help: "transport of the request URI, UDP when it names none", Simple: uriPart(rURI, uriTransport)},
 		{Name: "rz", Help: "scheme of the request URI", Simple: uriPart(rURI, uriScheme)},
 		{Name: "ou", Help: "request URI as received", Simple: func(c *run.Context) run.Value { return str(c.Msg.RequestURI(), c.Msg.IsRequest()) }},
 		{Name: "oU", Help: "user of the received request URI", Simple: uriPart(oURI, uriUser)},
@@ -120,11 +121,11 @@ func uriPart(of uriOf, part func(*sip.URI) run.Value) Getter {
 func uriUser(u *sip.URI) run.Value { return str(u.User, u.User != "") }
 func uriHost(u *sip.URI) run.Value { return str(u.Host, u.Host != "") }
 
-// uriPort is the port as text, the scheme's default when none is written: the
-// elders' $rp is a string too.
+// uriPort is the port as text, the transport's default when none is written
+// (5060 with sips, as in Kamailio): the elders' $rp is a string too.
 func uriPort(u *sip.URI) run.Value {
 	if u.Port == 0 {
-		if u.Scheme == sip.SIPS || u.Transport == "tls" {
+		if strings.EqualFold(u.Transport, "tls") {
 			return run.Str("5061")
 		}
 		return run.Str("5060")
@@ -142,15 +143,13 @@ func portText(p uint16) string {
 	return strconv.Itoa(int(p))
 }
 
-// uriTransport is the transport parameter in lower case; tls for sips, else udp.
+// uriTransport is the transport parameter as written; UDP when there is none,
+// sips or not, as in Kamailio.
 func uriTransport(u *sip.URI) run.Value {
 	if u.Transport != "" {
-		return run.Str(lower(u.Transport))
+		return run.Str(u.Transport)
 	}
-	if u.Scheme == sip.SIPS {
-		return run.Str("tls")
-	}
-	return run.Str("udp")
+	return run.Str("UDP")
 }
 
 func uriScheme(u *sip.URI) run.Value { return run.Str(u.Scheme.String()) }

@@ -5,6 +5,7 @@ import (
 
 	"sipd/router/run"
 	"sipd/router/sip"
+	"sipd/router/transport"
 )
 
 // CoreTrans are the transformations that module pv brings. An undefined value
@@ -17,6 +18,7 @@ func CoreTrans() []TransDef {
 		{Class: "nameaddr", Help: `parts of "name" <uri>`, New: newNameAddrTrans},
 		{Class: "tobody", Help: "parts of a To header's body", New: newToBodyTrans},
 		{Class: "line", Help: "lines of a text", New: newLineTrans},
+		{Class: "urialias", Help: "the alias parameter of a URI, address~port~protocol", New: newAliasTrans},
 		{Class: "sock", Help: "parts of protocol:address:port", New: newSockTrans},
 	}
 }
@@ -125,7 +127,11 @@ func uriTransportParam(u *sip.URI) string {
 	return ";transport=" + u.Transport
 }
 
+// uriSocket is "" for a URI that names no transport, as in Kamailio.
 func uriSocket(u *sip.URI) string {
+	if u.Transport == "" {
+		return ""
+	}
 	return uriTransport(u).Text() + ":" + u.Host + ":" + uriPort(u).Text()
 }
 
@@ -261,8 +267,14 @@ func newParamTrans(member string, a *TransArgs) (Transform, error) {
 
 func newNameAddrTrans(member string, a *TransArgs) (Transform, error) {
 	part := map[string]func(s string, n *sip.NameAddr) run.Value{
-		"name": func(_ string, n *sip.NameAddr) run.Value { return run.Str(n.Display) },
-		"uri":  func(_ string, n *sip.NameAddr) run.Value { return run.Str(n.URI) },
+		"name": func(s string, n *sip.NameAddr) run.Value {
+			// As in Kamailio: all that stands before "<", blanks included.
+			if i := strings.Index(s, "<"+n.URI); n.Display != "" && i >= 0 {
+				return run.Str(s[:i])
+			}
+			return run.Str(n.Display)
+		},
+		"uri": func(_ string, n *sip.NameAddr) run.Value { return run.Str(n.URI) },
 		"len": func(s string, n *sip.NameAddr) run.Value {
 			i := strings.Index(s, n.URI) + len(n.URI)
 			if i < len(s) && s[i] == '>' {
@@ -275,7 +287,7 @@ func newNameAddrTrans(member string, a *TransArgs) (Transform, error) {
 		return nil, a.Unknown("nameaddr", member, []string{"name", "uri", "len"})
 	}
 	return onText(func(s string) run.Value {
-		n, err := sip.ParseNameAddr(s)
+		n, err := sip.ParseNameAddr(firstOfList(s))
 		if err != nil {
 			return run.Null
 		}
@@ -401,4 +413,42 @@ func newSockTrans(member string, a *TransArgs) (Transform, error) {
 		}
 		return part(proto, host, port)
 	}), nil
+}
+
+// --- urialias
+
+// newAliasTrans compiles {urialias.encode}, the value of an alias parameter for
+// a URI, and {urialias.decode}, the URI that such a value names.
+func newAliasTrans(member string, a *TransArgs) (Transform, error) {
+	switch member {
+	case "encode":
+		return onText(func(s string) run.Value {
+			u, err := sip.ParseURI(s)
+			if err != nil {
+				return run.Null
+			}
+			p, ok := transport.ParseProto(u.Transport)
+			if !ok {
+				p = transport.UDP
+			}
+			return run.Str(u.Host + "~" + uriPort(&u).Text() + "~" + string(appendInt(nil, int(p))))
+		}), nil
+	case "decode":
+		return onText(func(s string) run.Value {
+			part := strings.Split(s, "~")
+			if len(part) != 3 || part[0] == "" {
+				return run.Null
+			}
+			n, ok := run.ParseInt(part[2])
+			if !ok || n < 1 || n > int(transport.WSS) {
+				return run.Null
+			}
+			uri := "sip:" + part[0] + ":" + part[1]
+			if p := transport.Proto(n); p != transport.UDP {
+				uri += ";transport=" + p.String()
+			}
+			return run.Str(uri)
+		}), nil
+	}
+	return nil, a.Unknown("urialias", member, []string{"encode", "decode"})
 }

@@ -182,5 +182,5 @@ func unescapePercent(s string) ([]byte, error) {
 }
 
 func urlEncode(s string) string {
-	return strings.ReplaceAll(escapePercent(s, "-_.~ "), " ", "+")
+	return escapePercent(s, "-_.~")
 }

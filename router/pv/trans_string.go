@@ -105,6 +105,8 @@ var stringTransWithArgs = map[string]func(a *TransArgs) (Transform, error){
 	"prefixes":        func(a *TransArgs) (Transform, error) { return newPrefixes(a, "") },
 	"prefixes.quoted": func(a *TransArgs) (Transform, error) { return newPrefixes(a, "'") },
 	"corehash":        newCoreHash,
+	"fmtlines":        func(a *TransArgs) (Transform, error) { return newLines(a, " ") },
+	"fmtlinet":        func(a *TransArgs) (Transform, error) { return newLines(a, "\t") },
 }
 
 func textToInt(s string) run.Value {
@@ -426,4 +428,35 @@ func unbracket(s string) string {
 func isProto(s string) bool {
 	_, ok := transport.ParseProto(s)
 	return ok
+}
+
+// newLines compiles {s.fmtlines,n,m}: lines of n octets, each but the first
+// indented by m. (Kamailio 5.6 documents this and breaks after each octet.)
+func newLines(a *TransArgs, indent string) (Transform, error) {
+	width, err := a.Int()
+	if err != nil {
+		return nil, err
+	}
+	depth, err := a.Int()
+	if err != nil {
+		return nil, err
+	}
+	return func(c *run.Context, v run.Value) run.Value {
+		if v.IsNull() {
+			return v
+		}
+		s, n, m := v.Text(), width.Int(c), depth.Int(c)
+		if n <= 0 || m < 0 || m > 1024 || len(s) <= n {
+			return run.Str(s)
+		}
+		var b strings.Builder
+		for len(s) > n {
+			b.WriteString(s[:n])
+			b.WriteString("\r\n")
+			b.WriteString(strings.Repeat(indent, m))
+			s = s[n:]
+		}
+		b.WriteString(s)
+		return run.Str(b.String())
+	}, nil
 }

@@ -10,7 +10,9 @@ import (
 // xname is one name[index] of $xavp.
 type xname struct {
 	name   string
-	index  int // run.AllValues for [*]
+	kind   string // before the name in the store
+	lower  bool   // names compare without case
+	index  int    // run.AllValues for [*]
 	has    bool
 	eval   Getter // the index when it is a variable
 	nameOf Getter // the name when it is a variable
@@ -24,13 +26,23 @@ func (x *xname) at(c *run.Context) int {
 }
 
 func (x *xname) text(c *run.Context) string {
-	if x.nameOf != nil {
-		return x.nameOf(c).Text()
+	if x.nameOf == nil {
+		return x.name
 	}
-	return x.name
+	s := x.nameOf(c).Text()
+	if x.lower {
+		s = strings.ToLower(s)
+	}
+	return x.kind + s
 }
 
-// newXAVP compiles $xavp(name[i]=>field[j]).
+// fold makes names compare without case, and puts a kind before them.
+func (x *xname) fold(kind string) {
+	x.kind, x.lower, x.name = kind, true, kind+strings.ToLower(x.name)
+}
+
+// newXAVP compiles $xavp(name[i]=>field[j]), and $xavi, whose names compare
+// without case.
 func newXAVP(n *Name) (Var, error) {
 	if !n.HasInner {
 		return Var{}, errf(0, "$xavp wants a name: $xavp(name=>field)")
@@ -49,6 +61,10 @@ func newXAVP(n *Name) (Var, error) {
 			rec.index = run.AllValues
 		}
 	}
+	insensitive := n.Class == "xavi"
+	if insensitive {
+		rec.fold("i:")
+	}
 	if !deep {
 		return Var{Get: rec.get, Set: rec.set}, nil
 	}
@@ -58,6 +74,9 @@ func newXAVP(n *Name) (Var, error) {
 	field, err := parseXName(n.Reg, second)
 	if err != nil {
 		return Var{}, at(len(first)+2, err)
+	}
+	if insensitive {
+		field.fold("")
 	}
 	f := &xfield{rec: rec, field: field}
 	return Var{Get: f.get, Set: f.set}, nil

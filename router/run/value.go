@@ -48,8 +48,9 @@ func (v Value) Int() int {
 	case kindInt:
 		return int(v.n)
 	case kindStr:
-		n, _ := ParseInt(v.s)
-		return n
+		if n, ok := ParseInt(v.s); ok {
+			return n
+		}
 	}
 	return 0
 }
@@ -92,12 +93,16 @@ func (v Value) Keep() Value {
 	return v
 }
 
-// ParseInt reads the script's integers: optional sign, decimal digits, nothing
-// else. ok is false for other text; an empty string is 0 and ok. Numbers wrap
-// to 32 bits.
+// ParseInt reads the script's integers as Kamailio 5.6 does: an optional sign
+// and decimal digits, or 0x and hexadecimal digits, within 32 bits. ok is false
+// for other text; an empty string is 0 and ok.
 func ParseInt(s string) (n int, ok bool) {
 	if s == "" {
 		return 0, true
+	}
+	if len(s) > 2 && s[0] == '0' && s[1]|0x20 == 'x' {
+		u, err := strconv.ParseUint(s[2:], 16, 32)
+		return int(int32(uint32(u))), err == nil
 	}
 	i, neg := 0, false
 	if s[0] == '-' || s[0] == '+' {
@@ -107,20 +112,20 @@ func ParseInt(s string) (n int, ok bool) {
 	if i == len(s) {
 		return 0, false
 	}
-	var u uint64
 	for ; i < len(s); i++ {
 		c := s[i] - '0'
 		if c > 9 {
 			return 0, false
 		}
-		if u > math.MaxUint32 {
-			u = math.MaxUint32
+		if n = n*10 + int(c); n > 1<<31 {
+			return 0, false
 		}
-		u = u*10 + uint64(c)
 	}
-	r := int32(uint32(u))
 	if neg {
-		r = -r
+		return -n, true
 	}
-	return int(r), true
+	if n > math.MaxInt32 {
+		return 0, false
+	}
+	return n, true
 }

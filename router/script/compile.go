@@ -15,6 +15,8 @@ type Program struct {
 	rep   reporter
 	// maxDepth bounds routes that call routes.
 	maxDepth int
+	// trace is told of routes that begin and end; nil mostly.
+	trace TraceFunc
 }
 
 type blockKey struct {
@@ -81,7 +83,13 @@ func (b *block) call(c *run.Context) (code int, ended bool) {
 	c.Depth++
 	outer := c.RouteName
 	c.RouteName = b.name
+	if t := b.prog.trace; t != nil {
+		t(c, &Step{Kind: StepEnter, At: b.pos, Block: b.label(), OK: true})
+	}
 	code, sig := runBody(c, b.body)
+	if t := b.prog.trace; t != nil {
+		t(c, &Step{Kind: StepLeave, At: b.pos, Block: b.label(), Code: code, OK: true})
+	}
 	c.RouteName = outer
 	c.Depth--
 	switch sig {
@@ -194,7 +202,7 @@ type compiler struct {
 }
 
 func (c *Config) compile(check bool) (*Program, ErrorList) {
-	p := &Program{blocks: make(map[blockKey]*block), maxDepth: max(c.Int("max_recursive_level"), 1)}
+	p := &Program{blocks: make(map[blockKey]*block), maxDepth: max(c.Int("max_recursive_level"), 1), trace: c.env.Trace}
 	x := &compiler{conf: c, prog: p, check: check, funcs: coreFuncs(), told: make(map[string]bool), dial: dialectOf(c.File.Flavour), fold: &run.Context{Env: new(run.Env)}}
 	type part struct {
 		r *Route

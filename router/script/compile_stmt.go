@@ -19,7 +19,7 @@ func (x *compiler) stmts(list []Stmt) []stmtFunc {
 			x.conf.Warnings.add(s.Position(), "this is never reached")
 			left = false
 		}
-		if f := x.stmt(s); f != nil {
+		if f := x.traced(s, x.stmt(s)); f != nil {
 			out = append(out, f)
 		}
 		if _, jump := s.(*Jump); jump {
@@ -128,7 +128,7 @@ func exitCode(c *run.Context) int {
 }
 
 func (x *compiler) ifStmt(s *If) stmtFunc {
-	cond := x.condition(s.Cond)
+	cond := x.tracedTest("if", s.Cond, x.condition(s.Cond))
 	then, els := x.stmts(s.Then), x.stmts(s.Else)
 	if cond == nil {
 		return nil
@@ -155,7 +155,7 @@ func (x *compiler) while(s *While) stmtFunc {
 	if o == nil {
 		return nil
 	}
-	cond := x.truth(o) // negative counts as true here, unlike in an if
+	cond := x.tracedTest("while", s.Cond, x.truth(o)) // negative counts as true here, unlike in an if
 	at, rep, limit := placeOf(s.Pos), &x.prog.rep, x.conf.env.MaxWhileLoops
 	return func(c *run.Context) (int, signal) {
 		most := 100
@@ -252,8 +252,10 @@ func (x *compiler) switchStmt(s *Switch) stmtFunc {
 	var body []stmtFunc
 	def := -1
 	ok := true
+	starts := make([]int, len(s.Cases))
 	for i := range s.Cases {
 		cs := &s.Cases[i]
+		starts[i] = len(body)
 		switch l, isInt, good := x.label(cs); {
 		case cs.Default:
 			if def >= 0 {
@@ -282,7 +284,7 @@ func (x *compiler) switchStmt(s *Switch) stmtFunc {
 		x.conf.Warnings.add(s.Pos, "switch has no case")
 	}
 	at := placeOf(s.Pos)
-	find := x.finder(o, ints, strs, def)
+	find := x.tracedCase(s, starts, x.finder(o, ints, strs, def))
 	return func(c *run.Context) (int, signal) {
 		at.enter(c)
 		to, ok := find(c)

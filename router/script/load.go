@@ -34,6 +34,8 @@ type Env struct {
 	// Resolve looks up the addresses of a host, for src_ip == "host.name".
 	// Nil makes such a comparison false.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+	// Trace is told each step of each run; nil for none, which costs nothing.
+	Trace TraceFunc
 }
 
 // Target is where forward() and send() send to.

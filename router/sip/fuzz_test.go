@@ -97,7 +97,7 @@ func checkReply(t *testing.T, m *Message, src netip.AddrPort) {
 	}
 	if v, err := m.Via(); err == nil {
 		w, err := r.Via()
-		if err != nil || w.Host != v.Host || w.Received != "192.0.2.1" || w.RPort != "5060" {
+		if err != nil || w.Host != v.Host || w.Received != "192.0.2.1" && w.Host != "192.0.2.1" || w.RPort != "5060" {
 			t.Fatalf("the reply's Via is %+v, %v in\n%q", w, err, b)
 		}
 	}

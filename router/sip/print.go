@@ -124,11 +124,12 @@ func (p *printer) addSource(v *Via) {
 }
 
 // answer says which parameters the receiver of a request adds to its topmost
-// Via: received when the host is not the source address or rport is written,
-// rport when the sender asked for it or force is set.
+// Via: received when the host is not the source address or the sender wrote
+// rport or received, rport when the sender asked for it or force is set. As in
+// Kamailio force alone adds no received that says what the host says.
 func (v *Via) answer(src netip.AddrPort, force bool) (received, rport bool) {
 	rport = v.HasRPort || force
-	return rport || v.rcvd.End > 0 || !v.hostIs(src.Addr()), rport
+	return v.HasRPort || v.rcvd.End > 0 || !v.hostIs(src.Addr()), rport
 }
 
 // NeedsReceived says whether the host of sent-by is not the address given:

@@ -201,7 +201,7 @@ func TestReply(t *testing.T) {
 		{"other address", "SIP/2.0/UDP 10.0.0.1;branch=1", Reply{Code: 400, Source: src}, "400 Bad Request", "SIP/2.0/UDP 10.0.0.1;branch=1;received=192.0.2.9", "-"},
 		{"a name", "SIP/2.0/UDP phone;branch=1", Reply{Code: 400, Source: src}, "400 Bad Request", "SIP/2.0/UDP phone;branch=1;received=192.0.2.9", "-"},
 		{"rport", "SIP/2.0/UDP 192.0.2.9;rport;branch=1", Reply{Code: 400, Source: src}, "400 Bad Request", "SIP/2.0/UDP 192.0.2.9;rport=6000;branch=1;received=192.0.2.9", "-"},
-		{"rport forced", "SIP/2.0/UDP 192.0.2.9;branch=1", Reply{Code: 400, Source: src, ForceRPort: true}, "400 Bad Request", "SIP/2.0/UDP 192.0.2.9;branch=1;rport=6000;received=192.0.2.9", "-"},
+		{"rport forced", "SIP/2.0/UDP 192.0.2.9;branch=1", Reply{Code: 400, Source: src, ForceRPort: true}, "400 Bad Request", "SIP/2.0/UDP 192.0.2.9;branch=1;rport=6000", "-"},
 		{"lies replaced", "SIP/2.0/UDP a;received=6.6.6.6;rport=1;branch=1", Reply{Code: 400, Source: src}, "400 Bad Request", "SIP/2.0/UDP a;received=192.0.2.9;rport=6000;branch=1", "-"},
 		{"several values", "SIP/2.0/UDP a;rport, SIP/2.0/UDP b", Reply{Code: 400, Source: src}, "400 Bad Request", "SIP/2.0/UDP a;rport=6000;received=192.0.2.9, SIP/2.0/UDP b", "-"},
 	} {

@@ -74,12 +74,12 @@ func (m *Message) AppendReply(dst []byte, r *Reply) []byte {
 		}
 	}
 	dst = append(dst, r.Extra...)
-	dst = append(dst, r.Server...)
 	if r.Body != "" && r.ContentType != "" {
 		dst = append(dst, "Content-Type: "...)
 		dst = append(dst, r.ContentType...)
 		dst = append(dst, "\r\n"...)
 	}
+	dst = append(dst, r.Server...)
 	dst = append(dst, "Content-Length: "...)
 	dst = strconv.AppendInt(dst, int64(len(r.Body)), 10)
 	dst = append(dst, "\r\n\r\n"...)

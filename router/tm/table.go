@@ -133,6 +133,19 @@ func (tb *Table) Advance(since time.Duration) {
 	}
 }
 
+// Settle does at once what timers have set off, for those who call Advance
+// instead of Serve.
+func (tb *Table) Settle() {
+	for {
+		select {
+		case t := <-tb.jobs:
+			t.post(event{kind: evTimer})
+		default:
+			return
+		}
+	}
+}
+
 // ownerLimit is how long after its creation a transaction may still be owned,
 // in milliseconds, before it is given up.
 const ownerLimit = 600_000

@@ -64,6 +64,18 @@ type Options struct {
 	Resolver *Resolver
 	// Mhomed chooses the sending socket by the system's routing table.
 	Mhomed bool
+	// Wire stands for the network where there is none (a dry run); nil for the
+	// real one.
+	Wire Wire
+}
+
+// Wire is what a Manager uses instead of sockets and name servers.
+type Wire interface {
+	// Send takes what would be sent; d.Sock is the socket it would leave from.
+	// b is valid during the call only.
+	Send(d Dest, b []byte) error
+	// Lookup is the address of a host name.
+	Lookup(host string) (netip.Addr, bool)
 }
 
 // DefaultWorkers is how many workers a UDP socket has unless told.
@@ -153,15 +165,17 @@ func (m *Manager) Listen(p Proto, addr netip.AddrPort) (*Socket, error) {
 	}
 	next := *m.list.Load()
 	var s *Socket
-	switch p {
-	case UDP:
+	switch wired := m.opt.Wire != nil; {
+	case wired:
+		s = NewSocket(p, addr)
+	case p == UDP:
 		u, err := listenUDP(m, addr)
 		if err != nil {
 			return nil, listenError(p, addr, err)
 		}
 		s = u.sock
 		next.udp = append(next.udp[:len(next.udp):len(next.udp)], u)
-	case TCP:
+	case p == TCP:
 		l, err := listenTCP(m, addr)
 		if err != nil {
 			return nil, listenError(p, addr, err)
@@ -303,6 +317,12 @@ func (m *Manager) routed(p Proto, to netip.AddrPort) *Socket {
 // what cannot be written at once is queued within bounds, and a connection is
 // made where there is none: an error in that is logged, not returned.
 func (m *Manager) Send(d Dest, b []byte) error {
+	if m.opt.Wire != nil {
+		if d.Sock = m.Choose(d); d.Sock == nil {
+			return ErrNoSocket
+		}
+		return m.opt.Wire.Send(d, b)
+	}
 	switch d.Proto {
 	case UDP, ProtoNone:
 		s := d.Sock

@@ -118,6 +118,13 @@ func (m *Manager) Resolve(ctx context.Context, host string, port uint16, p Proto
 	if a, ok := parseLiteral(host); ok {
 		return []Dest{literalDest(a, port, p, sips)}, nil
 	}
+	if w := m.opt.Wire; w != nil {
+		a, ok := w.Lookup(host)
+		if !ok {
+			return nil, &ResolveError{host, ErrNoRecords}
+		}
+		return []Dest{literalDest(a, port, p, sips)}, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, resolveLimit)
 	defer cancel()
 	q := query{r: m.opt.Resolver, snap: m.cfg.Snapshot(), name: strings.TrimSuffix(host, ".")}

@@ -80,7 +80,7 @@ func (m *ctl) open(ctx context.Context, h *module.Host, addresses []string, p so
 			if path, role, is, _ := socket.ParsePipe(text); is {
 				pipe := &socket.Pipe{Path: path, Role: role, File: m.server.File, Proto: &m.wires.line, Log: h.Log}
 				m.pipes = append(m.pipes, pipe)
-				if h.CheckOnly {
+				if h.CheckOnly || h.Dry {
 					continue
 				}
 				if err := pipe.Open(); err != nil {
@@ -93,7 +93,7 @@ func (m *ctl) open(ctx context.Context, h *module.Host, addresses []string, p so
 		if err == nil {
 			err = m.server.Check(a)
 		}
-		if err == nil && !h.CheckOnly {
+		if err == nil && !h.CheckOnly && !h.Dry {
 			err = m.server.Listen(ctx, a, p)
 		}
 		if err != nil {
