@@ -159,6 +159,7 @@ func (a *App) tops() []top {
 		top{name: "ping", part: "server", short: pingShort, make: a.pingCommand},
 		top{name: "db", part: "tool", short: dbShort, make: a.dbCommand},
 		top{name: "config", part: "tool", short: configShort, make: a.configCommand},
+		top{name: "compat", part: "tool", short: compatShort, make: a.compatCommand},
 		top{name: "version", part: "tool", short: versionShort, make: a.versionCommand},
 	)
 }

@@ -32,8 +32,14 @@ var examples = map[string]string{
 	"acl revoke": "alice@example.com int",
 	"acl show":   "alice@example.com",
 
-	"config contexts": "",
-	"config show":     "",
+	"compat install": "/usr/local/bin --only kamctl,kamdbctl",
+	"compat list":    "",
+
+	"config check": "",
+	"config list":  "",
+	"config set":   "db sqlite:///var/lib/sipd/lab.db --in lab",
+	"config show":  "-o json",
+	"config use":   "lab",
 
 	"db create":         "--flavour kamailio",
 	"db migrate plan":   "--from sqlite:old.db",

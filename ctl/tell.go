@@ -131,14 +131,20 @@ func (a *App) servers() []string {
 	if len(a.set.servers) > 0 {
 		return a.set.servers
 	}
-	run := first(os.Getenv("SIPD_RUN_DIR"), "/run/sipd")
-	ours := filepath.Join(run, "sipd_ctl")
-	for _, path := range []string{ours, "/var/run/kamailio/kamailio_ctl", "/tmp/ser_ctl"} {
+	usual := usualSockets()
+	for _, path := range usual {
 		if _, err := os.Stat(path); err == nil {
 			return []string{"unixs:" + path}
 		}
 	}
-	return []string{"unixs:" + ours}
+	return []string{"unixs:" + usual[0]}
+}
+
+// usualSockets are where servers have their control socket: ours, Kamailio's,
+// SER's.
+func usualSockets() []string {
+	ours := filepath.Join(first(os.Getenv("SIPD_RUN_DIR"), "/run/sipd"), "sipd_ctl")
+	return []string{ours, "/var/run/kamailio/kamailio_ctl", "/tmp/ser_ctl"}
 }
 
 // ask calls a method on one server.

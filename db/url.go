@@ -198,3 +198,18 @@ func WithName(rawURL, name string) (string, error) {
 	}
 	return u, nil
 }
+
+// WithPassword gives a database URL with a password, where it has none of its
+// own and its engine wants one.
+func WithPassword(rawURL, password string) string {
+	l, err := parseURL(rawURL)
+	if err != nil || l.engine == SQLite || l.password != "" {
+		return rawURL
+	}
+	scheme, rest, _ := strings.Cut(rawURL, "://")
+	user := ""
+	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
+		user, rest = rest[:i], rest[i+1:]
+	}
+	return scheme + "://" + strings.TrimSuffix(user, ":") + ":" + url.PathEscape(password) + "@" + rest
+}

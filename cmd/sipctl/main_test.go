@@ -9,13 +9,18 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"sipd/ctl/elder"
 	"sipd/db"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected outputs in testdata/script")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"sipctl": main})
+	programs := map[string]func(){"sipctl": main}
+	for _, name := range elder.Names() {
+		programs[name] = main
+	}
+	testscript.Main(m, programs)
 }
 
 // TestScripts runs testdata/script in both flavours, each on a SQLite file that
