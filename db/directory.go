@@ -42,9 +42,14 @@ type Directory interface {
 	// AddUser writes all rows of a new user. ErrExists when the address is a
 	// user or an alias of one, ErrNoDomain when the domain is not served.
 	AddUser(ctx context.Context, u NewUser) error
-	// AddUsers does it for many in one transaction with statements prepared
-	// once; the first error undoes all and says which user it was.
+	// AddUsers does it for many in one transaction, in few statements; the
+	// first error undoes all and says which user it was.
 	AddUsers(ctx context.Context, users iter.Seq[NewUser]) (int, error)
+	// AddEach adds a batch of users in one transaction and tells for each what
+	// is wrong with it, nil when nothing is. While one is wrong none is
+	// written; with skip the others are. The last result is an error of the
+	// database, after which nothing was written.
+	AddEach(ctx context.Context, users []NewUser, skip bool) ([]error, error)
 	// RemoveUser deletes what belongs to the user in every table and reports
 	// the number of rows by table.
 	RemoveUser(ctx context.Context, a Address) (Counts, error)
@@ -99,16 +104,20 @@ type Domain struct {
 	Disabled bool      `json:"disabled,omitempty"`
 	Modified time.Time `json:"modified,omitzero"` // zero where the flavour does not tell
 	Users    int       `json:"users"`             // filled by Domain, not by Domains
+	IDType   IDType    `json:"-"`                 // AddDomain: how a DID that is not given is made
 }
 
 // Password is how a secret is handed over. Either Plain is given and the
-// hashes are computed, or HA1 (and HA1B, if known) as 32 hex digits.
+// hashes are computed, or HA1 (and HA1B, if known) as hex digits.
 type Password struct {
 	Plain string
 	HA1   string // MD5(user:realm:password), lower case hex
 	HA1B  string // MD5(user@domain:realm:password)
 	// Keep stores Plain in clear, which old servers with calculate_ha1=1 need.
 	Keep bool
+	// Algorithm of the hashes in ha1 and ha1b, which MD5 is not where the
+	// server's own algorithm is another. Columns of their own take the others.
+	Algorithm Algorithm
 	// None makes an account that cannot log in.
 	None bool
 }
@@ -117,6 +126,7 @@ type Password struct {
 type NewUser struct {
 	Address  Address
 	Password Password
+	IDType   IDType    // how a UID that is not given is made
 	UID      string    // "" means user@domain; Kamailio keeps another as attribute "uid"
 	Created  time.Time // zero is now; Kamailio keeps an earlier one as attribute "datetime_created"
 	Aliases  []Address

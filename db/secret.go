@@ -2,23 +2,63 @@ package db
 
 import (
 	"crypto/md5"
+	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/subtle"
 	"encoding/hex"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 )
 
-// HA1 is MD5(user:realm:password) in lower-case hex, what digest
-// authentication needs to know of a password (RFC 2617 §3.2.2.2). Called with
+// Algorithm is a digest algorithm (RFC 8760 §2.2). The zero value is MD5.
+type Algorithm string
+
+// The algorithms.
+const (
+	MD5       Algorithm = ""
+	SHA256    Algorithm = "SHA-256"
+	SHA512256 Algorithm = "SHA-512-256"
+)
+
+// ParseAlgorithm reads the name of an algorithm, in any case.
+func ParseAlgorithm(s string) (Algorithm, error) {
+	switch strings.ToUpper(s) {
+	case "", "MD5":
+		return MD5, nil
+	case "SHA-256", "SHA256":
+		return SHA256, nil
+	case "SHA-512-256", "SHA512-256":
+		return SHA512256, nil
+	}
+	return MD5, fmt.Errorf("algorithm %q: want MD5, SHA-256 or SHA-512-256", s)
+}
+
+// HA1 is the hash of user:realm:password in lower-case hex, what digest
+// authentication needs to know of a password (RFC 7616 §3.4.2). Called with
 // user@domain as user it is HA1B, for phones that send their whole address
 // as digest username.
-func HA1(user, realm, password string) string {
-	sum := md5.Sum([]byte(user + ":" + realm + ":" + password))
+func (a Algorithm) HA1(user, realm, password string) string {
+	text := []byte(user + ":" + realm + ":" + password)
+	switch a {
+	case SHA256:
+		sum := sha256.Sum256(text)
+		return hex.EncodeToString(sum[:])
+	case SHA512256:
+		sum := sha512.Sum512_256(text)
+		return hex.EncodeToString(sum[:])
+	}
+	sum := md5.Sum(text)
 	return hex.EncodeToString(sum[:])
 }
 
-// Secrets are the columns that a password becomes.
-type Secrets struct{ HA1, HA1B, Plain string }
+// HA1 is that of MD5.
+func HA1(user, realm, password string) string { return MD5.HA1(user, realm, password) }
+
+// Secrets are the columns that a password becomes. The last two have a place
+// in few tables; where it is there, all are written together, so that no old
+// password keeps working beside a new one.
+type Secrets struct{ HA1, HA1B, Plain, SHA256, SHA512256 string }
 
 // Secrets computes what is stored for a at realm. The password column of the
 // flavour holds size characters. Errors are a *[FieldError] that never shows
@@ -30,14 +70,17 @@ func (p Password) Secrets(a Address, realm string, size int) (Secrets, error) {
 		return Secrets{}, nil
 	case p.Plain == "" && p.HA1 == "":
 		return fail("is empty")
-	case p.HA1 != "" && !isHex32(p.HA1), p.HA1B != "" && !isHex32(p.HA1B):
-		return fail("hash (ha1) is not 32 hex digits")
+	case p.HA1 != "" && !isHash(p.HA1), p.HA1B != "" && !isHash(p.HA1B):
+		return fail("hash (ha1) is neither 32 nor 64 hex digits")
 	case p.Plain == "":
 		return Secrets{HA1: strings.ToLower(p.HA1), HA1B: strings.ToLower(p.HA1B)}, nil
 	case strings.ContainsFunc(p.Plain, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return fail("has a control character")
 	}
-	s := Secrets{HA1: HA1(a.User, realm, p.Plain), HA1B: HA1(a.String(), realm, p.Plain)}
+	s := Secrets{
+		HA1: p.Algorithm.HA1(a.User, realm, p.Plain), HA1B: p.Algorithm.HA1(a.String(), realm, p.Plain),
+		SHA256: SHA256.HA1(a.User, realm, p.Plain), SHA512256: SHA512256.HA1(a.User, realm, p.Plain),
+	}
 	if p.HA1 != "" { // a migrated one whose hash is of another realm stays as it is
 		s.HA1, s.HA1B = strings.ToLower(p.HA1), strings.ToLower(p.HA1B)
 	}
@@ -54,14 +97,20 @@ func (p Password) Secrets(a Address, realm string, size int) (Secrets, error) {
 }
 
 // Match tells in constant time whether password is the one behind the stored
-// secrets of a at realm. A row with clear text only counts as well.
+// secrets of a at realm, whichever algorithm they are of: the length of a hash
+// tells MD5 from the others. A row with clear text only counts as well.
 func (s Secrets) Match(a Address, realm, password string) bool {
-	want := s.HA1
-	if want == "" && s.Plain != "" {
-		want = HA1(a.User, realm, s.Plain)
+	want := strings.ToLower(s.HA1)
+	switch {
+	case want == "" && s.Plain != "":
+		return subtle.ConstantTimeCompare([]byte(s.Plain), []byte(password)) == 1
+	case len(want) == 64:
+		return same(want, SHA256.HA1(a.User, realm, password)) || same(want, SHA512256.HA1(a.User, realm, password))
 	}
-	return want != "" && subtle.ConstantTimeCompare([]byte(strings.ToLower(want)), []byte(HA1(a.User, realm, password))) == 1
+	return want != "" && same(want, HA1(a.User, realm, password))
 }
+
+func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // Kind names what is stored, without showing it.
 func (s Secrets) Kind() string {
@@ -76,6 +125,7 @@ func (s Secrets) Kind() string {
 	return "none"
 }
 
-func isHex32(s string) bool {
-	return len(s) == 32 && strings.Trim(s, "0123456789abcdefABCDEF") == ""
+// isHash tells the 32 hex digits of MD5 or the 64 of the others.
+func isHash(s string) bool {
+	return (len(s) == 32 || len(s) == 64) && strings.Trim(s, "0123456789abcdefABCDEF") == ""
 }

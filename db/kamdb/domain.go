@@ -15,7 +15,13 @@ import (
 // AddDomain implements db.Directory.
 func (k *Directory) AddDomain(ctx context.Context, d db.Domain) error {
 	d.Name = strings.ToLower(d.Name)
-	if d.DID == "" {
+	switch {
+	case d.DID != "":
+	case d.IDType == db.IDUUID:
+		d.DID = db.NewUUID()
+	case d.IDType == db.IDInt:
+		return fmt.Errorf("domain %s: ids that are numbers: %w", d.Name, db.ErrNotSupported)
+	default:
 		d.DID = d.Name
 	}
 	names := []string{d.Name}

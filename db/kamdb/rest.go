@@ -135,12 +135,8 @@ func (k *Directory) insertAttr(ctx context.Context, tx *db.Tx, user db.Address, 
 	if err := a.Check(k.s.Size("usr_preferences", "attribute"), k.s.Size("usr_preferences", "value")); err != nil {
 		return err
 	}
-	code := 0
-	if a.Type == db.AttrInt {
-		code = 1
-	}
 	_, err := tx.Exec(ctx, "INSERT INTO usr_preferences (uuid, username, domain, attribute, type, value, last_modified) VALUES ('', ?, ?, ?, ?, ?, ?)",
-		user.User, user.Domain, a.Name, code, a.Value, k.now())
+		user.User, user.Domain, a.Name, typeCode(a), a.Value, k.now())
 	return err
 }
 

@@ -7,80 +7,11 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"sipd/db"
 )
-
-// AddUser implements db.Directory.
-func (k *Directory) AddUser(ctx context.Context, u db.NewUser) error {
-	_, err := k.AddUsers(ctx, slices.Values([]db.NewUser{u}))
-	return err
-}
-
-// AddUsers implements db.Directory.
-func (k *Directory) AddUsers(ctx context.Context, users iter.Seq[db.NewUser]) (int, error) {
-	n := 0
-	err := k.d.Tx(ctx, func(tx *db.Tx) error {
-		n = 0
-		domains := make(map[string]error)
-		need := func(name string) error {
-			err, known := domains[name]
-			if !known {
-				err = needDomain(ctx, tx, name)
-				domains[name] = err
-			}
-			return err
-		}
-		for u := range users {
-			if err := k.addUser(ctx, tx, u, need); err != nil {
-				return err
-			}
-			n++
-		}
-		return nil
-	})
-	if err != nil {
-		n = 0
-	}
-	return n, err
-}
-
-func (k *Directory) addUser(ctx context.Context, tx *db.Tx, u db.NewUser, needDomain func(string) error) error {
-	a := u.Address
-	if err := k.check("user", a); err != nil {
-		return err
-	}
-	secret, err := u.Password.Secrets(a, a.Domain, k.s.Size("subscriber", "password"))
-	if err != nil {
-		return err
-	}
-	if err := needDomain(a.Domain); err != nil {
-		return err
-	}
-	if err := free(ctx, tx, a); err != nil {
-		return err
-	}
-	if _, err := tx.Exec(ctx, "INSERT INTO subscriber (username, domain, password, ha1, ha1b) VALUES (?, ?, ?, ?, ?)",
-		a.User, a.Domain, secret.Plain, secret.HA1, secret.HA1B); err != nil {
-		return err
-	}
-	for _, alias := range u.Aliases {
-		if err := needDomain(alias.Domain); err != nil {
-			return err
-		}
-		if err := k.addAlias(ctx, tx, a, alias); err != nil {
-			return err
-		}
-	}
-	for _, attr := range append(ownAttrs(u), u.Attrs...) {
-		if err := k.insertAttr(ctx, tx, a, attr); err != nil {
-			return err
-		}
-	}
-	_, err = k.grant(ctx, tx, a, u.Groups)
-	return err
-}
 
 // Attributes that hold what subscriber has no column for.
 const (
@@ -178,14 +109,47 @@ func (k *Directory) SetPassword(ctx context.Context, a db.Address, p db.Password
 	if err != nil {
 		return err
 	}
+	columns := k.secretColumns()
+	query := "UPDATE subscriber SET " + strings.Join(columns, " = ?, ") + " = ? WHERE username = ? AND domain = ?"
 	return k.d.Tx(ctx, func(tx *db.Tx) error {
-		n, err := tx.Exec(ctx, "UPDATE subscriber SET password = ?, ha1 = ?, ha1b = ? WHERE username = ? AND domain = ?",
-			secret.Plain, secret.HA1, secret.HA1B, a.User, a.Domain)
+		n, err := tx.Exec(ctx, query, append(secretValues(columns, secret), a.User, a.Domain)...)
 		if err == nil && n == 0 {
 			err = noUser(a)
 		}
 		return err
 	})
+}
+
+// secretColumns are the columns that a password becomes: those that a site has
+// for the other algorithms are written with the usual ones, or an old password
+// would go on working.
+func (k *Directory) secretColumns() []string {
+	out := []string{"password", "ha1", "ha1b"}
+	for _, c := range []string{"ha1_sha256", "ha1_sha512t256"} {
+		if k.found.Has("subscriber", c) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func secretValues(columns []string, s db.Secrets) []any {
+	out := make([]any, len(columns))
+	for i, c := range columns {
+		switch c {
+		case "password":
+			out[i] = s.Plain
+		case "ha1":
+			out[i] = s.HA1
+		case "ha1b":
+			out[i] = s.HA1B
+		case "ha1_sha256":
+			out[i] = s.SHA256
+		case "ha1_sha512t256":
+			out[i] = s.SHA512256
+		}
+	}
+	return out
 }
 
 // SetDisabled implements db.Directory; the flavour has no column for it.

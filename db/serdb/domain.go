@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sipd/db"
@@ -15,8 +16,13 @@ import (
 // AddDomain implements db.Directory.
 func (s *Directory) AddDomain(ctx context.Context, d db.Domain) error {
 	d.Name = strings.ToLower(d.Name)
-	if d.DID == "" {
-		d.DID = idOf(d.Name)
+	number := d.DID == "" && d.IDType == db.IDInt
+	switch {
+	case d.DID != "", number:
+	case d.IDType == db.IDUUID:
+		d.DID = db.NewUUID()
+	default:
+		d.DID = db.IDOf(d.Name)
 	}
 	if d.Realm == "" {
 		d.Realm = d.Name
@@ -32,6 +38,13 @@ func (s *Directory) AddDomain(ctx context.Context, d db.Domain) error {
 		return err
 	}
 	return s.d.Tx(ctx, func(tx *db.Tx) error {
+		if number {
+			n, err := nextNumber(ctx, tx, "did", "domain", "domain_attrs")
+			if err != nil {
+				return err
+			}
+			d.DID = strconv.Itoa(n)
+		}
 		taken, err := tx.Has(ctx, "SELECT 1 FROM domain WHERE did = ? AND domain <> ? AND "+alive(""), d.DID, d.Name)
 		if err != nil {
 			return err

@@ -23,13 +23,11 @@ package serdb
 
 import (
 	"context"
-	"crypto/sha1"
 	"database/sql"
 	"errors"
 	"fmt"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"sipd/db"
 	"sipd/schema"
@@ -82,21 +80,6 @@ func (s *Directory) Flavour() db.Flavour { return db.SER }
 
 // DB implements db.Directory.
 func (s *Directory) DB() *db.DB { return s.d }
-
-// idOf makes a uid of an address, a did of a domain: the text itself, or what
-// stands for it where the columns of 64 characters cannot hold it.
-func idOf(name string) string {
-	if utf8.RuneCountInString(name) <= 64 {
-		return name
-	}
-	// RFC 4122 §4.3 in the URL namespace: the same name gives the same id
-	// again, in a repeated migration too.
-	space := []byte{0x6b, 0xa7, 0xb8, 0x11, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8}
-	sum := sha1.Sum(append(space, "sip:"+name...))
-	u := sum[:16]
-	u[6], u[8] = u[6]&0x0f|0x50, u[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
-}
 
 // check tells whether the address fits the columns.
 func (s *Directory) check(field string, a db.Address) error {

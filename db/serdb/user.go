@@ -5,38 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"sipd/db"
 )
-
-// AddUser implements db.Directory.
-func (s *Directory) AddUser(ctx context.Context, u db.NewUser) error {
-	_, err := s.AddUsers(ctx, slices.Values([]db.NewUser{u}))
-	return err
-}
-
-// AddUsers implements db.Directory.
-func (s *Directory) AddUsers(ctx context.Context, users iter.Seq[db.NewUser]) (int, error) {
-	n := 0
-	err := s.d.Tx(ctx, func(tx *db.Tx) error {
-		n = 0
-		w := &writer{Directory: s, tx: tx, domains: make(map[string]db.Domain), types: make(map[string]attrType)}
-		for u := range users {
-			if err := w.addUser(ctx, u); err != nil {
-				return err
-			}
-			n++
-		}
-		return nil
-	})
-	if err != nil {
-		n = 0
-	}
-	return n, err
-}
 
 // writer is one transaction that remembers what it looked up.
 type writer struct {
@@ -58,100 +32,14 @@ func (w *writer) domain(ctx context.Context, name string) (db.Domain, error) {
 	return d, err
 }
 
-func (w *writer) addUser(ctx context.Context, u db.NewUser) error {
-	a := u.Address
-	if err := w.check("user", a); err != nil {
-		return err
-	}
-	d, err := w.domain(ctx, a.Domain)
-	if err != nil {
-		return err
-	}
-	secret, err := u.Password.Secrets(a, d.Realm, w.s.Size("credentials", "password"))
-	if err != nil {
-		return err
-	}
-	if err := free(ctx, w.tx, a, d.DID); err != nil {
-		return err
-	}
-	uid := u.UID
-	if uid == "" {
-		uid = idOf(a.String())
-	}
-	if err := errors.Join(db.CheckText("uid", uid), db.CheckLength("uid", uid, w.s.Size("uri", "uid"))); err != nil {
-		return err
-	}
-	if err := w.claim(ctx, a, uid, d.Realm); err != nil {
-		return err
-	}
-	if u.Created.IsZero() {
-		u.Created = time.Now()
-	}
-	if err := w.insertAttrRow(ctx, uid, created, 2, u.Created.UTC().Format(time.DateTime), attrFlags); err != nil {
-		return err
-	}
-	if !u.Password.None {
-		if err := w.insertCredentials(ctx, a, d, uid, secret); err != nil {
-			return err
-		}
-	}
-	if err := w.insertURI(ctx, uid, d.DID, a.User, uriFlags|flagCanonical); err != nil {
-		return err
-	}
-	for _, alias := range u.Aliases {
-		if err := w.addAlias(ctx, uid, alias); err != nil {
-			return err
-		}
-	}
-	for _, attr := range u.Attrs {
-		if err := w.insertUserAttr(ctx, uid, attr); err != nil {
-			return err
-		}
-	}
-	_, err = w.grant(ctx, uid, u.Groups)
-	return err
-}
-
 // byName compares the realm beside an auth_username, in a way that no index on
 // realm serves: all users of a domain share it, and SQLite would walk them.
 const byName = "COALESCE(realm, '') = ?"
 
-// claim tells whether uid and the digest user are free, and clears rows of
-// them that are marked as deleted: left there, a server would still use them.
-func (w *writer) claim(ctx context.Context, a db.Address, uid, realm string) error {
-	taken, err := w.tx.Has(ctx, "SELECT 1 FROM user_attrs WHERE uid = ? AND "+alive(""), uid)
-	if err != nil {
-		return err
-	}
-	if taken {
-		return fmt.Errorf("user with uid %s %w", uid, db.ErrExists)
-	}
-	taken, err = w.tx.Has(ctx, "SELECT 1 FROM credentials WHERE auth_username = ? AND "+byName+" AND "+alive(""), a.User, realm)
-	if err != nil {
-		return err
-	}
-	if taken {
-		return fmt.Errorf("credentials of %s in realm %s %w", a.User, realm, db.ErrExists)
-	}
-	for _, c := range []struct {
-		where string
-		args  []any
-	}{
-		{"user_attrs WHERE uid = ?", []any{uid}},
-		{"credentials WHERE (uid = ? OR auth_username = ? AND " + byName + ")", []any{uid, a.User, realm}},
-		{"uri WHERE uid = ?", []any{uid}},
-	} {
-		if _, err := w.tx.Exec(ctx, "DELETE FROM "+c.where+" AND NOT "+alive(""), c.args...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (w *writer) insertCredentials(ctx context.Context, a db.Address, d db.Domain, uid string, p db.Secrets) error {
-	_, err := w.tx.Exec(ctx, "INSERT INTO credentials (auth_username, did, realm, password, flags, ha1, ha1b, uid) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		a.User, d.DID, d.Realm, p.Plain, credentialFlags, p.HA1, p.HA1B, uid)
-	return err
+	columns := w.secretColumns()
+	return w.tx.Insert(ctx, "credentials", append(credentialColumns(), columns...),
+		[][]any{append([]any{a.User, d.DID, d.Realm, credentialFlags, uid}, secretValues(columns, p)...)})
 }
 
 func (w *writer) insertURI(ctx context.Context, uid, did, user string, flags int) error {
@@ -309,6 +197,46 @@ func credentialsOf(ctx context.Context, tx *db.Tx, uid, user string) (credential
 	return c, err
 }
 
+// secretColumns are the columns that a password becomes, with those that a site
+// has for the other algorithms.
+func (s *Directory) secretColumns() []string {
+	out := []string{"password", "ha1", "ha1b"}
+	for _, c := range []string{"ha1_sha256", "ha1_sha512t256"} {
+		if s.found.Has("credentials", c) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func secretValues(columns []string, s db.Secrets) []any {
+	out := make([]any, len(columns))
+	for i, c := range columns {
+		switch c {
+		case "password":
+			out[i] = s.Plain
+		case "ha1":
+			out[i] = s.HA1
+		case "ha1b":
+			out[i] = s.HA1B
+		case "ha1_sha256":
+			out[i] = s.SHA256
+		case "ha1_sha512t256":
+			out[i] = s.SHA512256
+		}
+	}
+	return out
+}
+
+// secrets are those of a password, in columns that are wide enough for them.
+func (s *Directory) secrets(p db.Password, a db.Address, realm string) (db.Secrets, error) {
+	out, err := p.Secrets(a, realm, s.s.Size("credentials", "password"))
+	if size := s.s.Size("credentials", "ha1"); err == nil && len(out.HA1) > size {
+		err = &db.FieldError{Field: "password", Why: fmt.Sprintf("hash has %d digits, the column ha1 of the ser flavour holds %d", len(out.HA1), size)}
+	}
+	return out, err
+}
+
 // SetPassword implements db.Directory. All credentials of the user get the
 // new secret, each hashed with its own name and realm.
 func (s *Directory) SetPassword(ctx context.Context, a db.Address, p db.Password) error {
@@ -327,26 +255,26 @@ func (s *Directory) SetPassword(ctx context.Context, a db.Address, p db.Password
 		if len(rows) > 1 && p.Plain == "" {
 			return fmt.Errorf("user %s has %d credentials; a hash fits one realm, give the password: %w", a, len(rows), db.ErrNotSupported)
 		}
-		size := s.s.Size("credentials", "password")
 		if len(rows) == 0 {
 			w := &writer{Directory: s, tx: tx, domains: make(map[string]db.Domain)}
 			d, err := w.domain(ctx, a.Domain)
 			if err != nil {
 				return err
 			}
-			secret, err := p.Secrets(a, d.Realm, size)
+			secret, err := w.secrets(p, a, d.Realm)
 			if err != nil {
 				return err
 			}
 			return w.insertCredentials(ctx, a, d, uid, secret)
 		}
+		columns := s.secretColumns()
+		query := "UPDATE credentials SET " + strings.Join(columns, " = ?, ") + " = ? WHERE uid = ? AND auth_username = ? AND realm = ? AND " + alive("")
 		for _, r := range rows {
-			secret, err := p.Secrets(db.Address{User: r.AuthUsername, Domain: a.Domain}, r.Realm, size)
+			secret, err := s.secrets(p, db.Address{User: r.AuthUsername, Domain: a.Domain}, r.Realm)
 			if err != nil {
 				return err
 			}
-			if _, err := tx.Exec(ctx, "UPDATE credentials SET password = ?, ha1 = ?, ha1b = ? WHERE uid = ? AND auth_username = ? AND realm = ? AND "+alive(""),
-				secret.Plain, secret.HA1, secret.HA1B, uid, r.AuthUsername, r.Realm); err != nil {
+			if _, err := tx.Exec(ctx, query, append(secretValues(columns, secret), uid, r.AuthUsername, r.Realm)...); err != nil {
 				return err
 			}
 		}
