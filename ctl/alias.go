@@ -27,7 +27,7 @@ func (a *App) aliasCommand() *cobra.Command {
 		&cobra.Command{
 			Use: "rm ALIAS...", Aliases: []string{"remove"}, Short: "Take addresses away", Args: want(1, -1), ValidArgsFunction: a.completeAliases,
 			RunE: func(cmd *cobra.Command, args []string) error { return a.aliasRemove(cmd.Context(), args) },
-		}, list)
+		}, list, importAliases.command(a), a.exportCommand("aliases", a.aliasExport, false))
 }
 
 func (a *App) aliasAdd(ctx context.Context, name string, names []string) error {

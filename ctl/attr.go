@@ -97,7 +97,7 @@ func (a *App) attrCommand() *cobra.Command {
 	for _, c := range []*cobra.Command{set, show, rm} {
 		o.declare(c)
 	}
-	return group("attr", attrShort, set, show, rm)
+	return group("attr", attrShort, set, show, rm, importAttrs.command(a), a.exportCommand("attributes", a.attrExport, false))
 }
 
 // parseAttrs reads NAME=VALUE.

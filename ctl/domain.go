@@ -48,7 +48,7 @@ func (a *App) domainCommand() *cobra.Command {
 			Use: "show DOMAIN", Short: "Show a domain by any of its names", Args: want(1, 1),
 			ValidArgsFunction: a.completeDomains,
 			RunE:              func(cmd *cobra.Command, args []string) error { return a.domainShow(cmd.Context(), args[0]) },
-		}, rm,
+		}, rm, importDomains.command(a), a.exportCommand("domains", a.domainExport, false),
 		group("alias", "Other names of a domain",
 			&cobra.Command{
 				Use: "add DOMAIN ALIAS", Short: "Give a domain one more name", Args: want(2, 2),

@@ -20,9 +20,15 @@ var examples = map[string]string{
 	"user rm":      "alice@example.com bob@example.com",
 	"user show":    "100@example.com -o yaml",
 
-	"alias add":  "alice@example.com 100@example.com 101@example.com",
-	"alias list": "alice@example.com",
-	"alias rm":   "100@example.com",
+	"alias export":  "--domain example.com",
+	"alias import":  "aliases.csv",
+	"domain export": "",
+	"domain import": "domains.csv",
+	"attr export":   "-o jsonl",
+	"attr import":   "attributes.csv",
+	"alias add":     "alice@example.com 100@example.com 101@example.com",
+	"alias list":    "alice@example.com",
+	"alias rm":      "100@example.com",
 
 	"attr rm":   "alice@example.com lang",
 	"attr set":  "alice@example.com lang=cs --type string",

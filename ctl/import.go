@@ -2,8 +2,6 @@ package ctl
 
 import (
 	"context"
-	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,47 +11,79 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sipd/ctl/output"
 	"sipd/db"
-	"sipd/schema"
 )
 
-// Columns of the CSV file: a header line names those that are there, in any
-// order; user must be. Aliases and groups are separated by blanks, attributes
-// are a JSON list as -o json prints it.
-var csvColumns = []string{"user", "password", "ha1", "ha1b", "uid", "aliases", "groups", "attributes"}
+// importBatch is how many records go into one transaction.
+const importBatch = 2000
 
-func (a *App) userImportCommand() *cobra.Command {
-	var keep bool
-	c := &cobra.Command{
-		Use: "import FILE.csv", Short: "Add the users of a CSV file, all or none; - is standard input", Args: want(1, 1),
-		Long: `Adds the users of a CSV file in one transaction: all of them, or none when one
-cannot be. All mistakes are told in one run, with their lines. The first line
-names the columns: ` + strings.Join(csvColumns, ", ") + `.
-Only user must be there; without password and ha1 the user cannot log in.`,
-		RunE: func(cmd *cobra.Command, args []string) error { return a.userImport(cmd.Context(), args[0], keep) },
-	}
-	c.Flags().BoolVar(&keep, "plaintext", false, "keep the passwords in clear too")
-	return c
+// importFlags say what to do with a file that is not all as it should be.
+type importFlags struct {
+	onError string
+	from    int
+	ifNot   bool
+	format  string
+	keep    bool
 }
 
-func (a *App) userExportCommand() *cobra.Command {
-	var secrets bool
-	var f nameFlags
-	c := &cobra.Command{
-		Use: "export", Short: "Print the users as a CSV file that import reads", Args: want(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.userExport(cmd.Context(), f.filter(), secrets) },
+func (f *importFlags) declare(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.onError, "on-error", "stop", "`stop` before the first batch with a mistake, or skip what is wrong")
+	cmd.Flags().IntVar(&f.from, "from-line", 0, "begin at this `line` of the file, to go on where it stopped")
+	cmd.Flags().BoolVar(&f.ifNot, "if-not-exists", false, "pass over what is there already")
+	cmd.Flags().StringVar(&f.format, "format", "", "`csv` or jsonl, when the name of the file does not tell")
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		if f.onError != "stop" && f.onError != "skip" {
+			return usagef(cmd, "--on-error is stop or skip, not %q", f.onError)
+		}
+		if f.format != "" && f.format != "csv" && f.format != "jsonl" {
+			return usagef(cmd, "--format is csv or jsonl, not %q", f.format)
+		}
+		return nil
 	}
-	c.Flags().BoolVar(&secrets, "secrets", false, "with the hashes and passwords: whoever has them can log in")
-	c.Flags().StringVar(&f.Domain, "domain", "", "only of this `domain`")
+}
+
+// importKind is what can be imported: which columns its records have, and how a
+// batch of them is written.
+type importKind struct {
+	things  string   // "users"
+	columns []string // of the file; the first must be there
+	must    int      // how many of them must be there
+	single  bool     // records are written one by one
+	// start opens what add writes to.
+	start func(ctx context.Context, a *App, f *importFlags) (addBatch, error)
+}
+
+// addBatch writes records in one transaction and tells for each what is wrong
+// with it. While one is wrong nothing is written, unless skip. The last result
+// is an error that ends it all.
+type addBatch func(ctx context.Context, recs []record, skip bool) ([]error, error)
+
+func (k *importKind) command(a *App) *cobra.Command {
+	var f importFlags
+	c := &cobra.Command{
+		Use: "import FILE", Short: "Add the " + k.things + " of a CSV or JSON lines file; - is standard input", Args: want(1, 1),
+		Long: `Adds the ` + k.things + ` of a file, ` + fmt.Sprint(importBatch) + ` in a transaction. The first line of a CSV file names
+the columns: ` + strings.Join(k.columns, ", ") + `
+(` + strings.Join(k.columns[:k.must], " and ") + ` must be there). A line of JSON is an object with the same names.
+When something is wrong, every mistake of the batch is told with its line,
+nothing of the batch is written, and the message says how to go on.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.importFile(cmd.Context(), k, args[0], &f)
+		},
+	}
 	f.declare(c)
+	if k.things == "users" {
+		c.Flags().BoolVar(&f.keep, "plaintext", false, "keep the passwords in clear too")
+	}
 	return c
 }
 
-// importError is every mistake of a file.
+// importError is every mistake that ended an import.
 type importError struct {
 	file     string
 	mistakes []error
+	total    int
+	rest     string // what became of the rest
 }
 
 func (e *importError) Error() string {
@@ -61,58 +91,15 @@ func (e *importError) Error() string {
 	for _, m := range e.mistakes {
 		fmt.Fprintf(&b, "%s:%v\n", e.file, m)
 	}
-	fmt.Fprintf(&b, "%d mistakes in %s; nothing was added", len(e.mistakes), e.file)
+	what := fmt.Sprintf("%d mistakes", e.total)
+	if e.total == 1 {
+		what = "1 mistake"
+	}
+	fmt.Fprintf(&b, "%s in %s; %s", what, e.file, e.rest)
 	return b.String()
 }
 
 func (e *importError) Unwrap() []error { return e.mistakes }
-
-func (a *App) userImport(ctx context.Context, path string, keep bool) error {
-	in, name := a.In, "standard input"
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return fmt.Errorf("import: %w", err)
-		}
-		defer f.Close()
-		in, name = f, path
-	}
-	dir, err := a.directory(ctx)
-	if err != nil {
-		return err
-	}
-	n, err := ImportUsers(ctx, dir, in, name, a.set.domain, keep)
-	if err != nil {
-		return err
-	}
-	return a.say("added %d users", n)
-}
-
-// ImportUsers adds the users of a CSV file in one transaction and says how
-// many. file names it in messages; domain is that of names without one. The
-// error joins all mistakes, and nothing was written then.
-func ImportUsers(ctx context.Context, dir db.Directory, r io.Reader, file, domain string, keep bool) (int, error) {
-	im := &importer{dir: dir, domain: domain, keep: keep, lines: make(map[db.Address]int), known: make(map[string]error)}
-	if err := im.read(ctx, r); err != nil {
-		return 0, err
-	}
-	if err := im.taken(ctx); err != nil {
-		return 0, err
-	}
-	if len(im.mistakes) > 0 {
-		slices.SortStableFunc(im.mistakes, func(x, y *lineError) int { return x.line - y.line })
-		e := &importError{file: file}
-		for _, m := range im.mistakes {
-			e.mistakes = append(e.mistakes, m)
-		}
-		return 0, e
-	}
-	n, err := dir.AddUsers(ctx, slices.Values(im.users))
-	if err != nil {
-		return 0, fmt.Errorf("import %s: nothing was added: %w", file, err)
-	}
-	return n, nil
-}
 
 // lineError is a mistake on a line.
 type lineError struct {
@@ -123,220 +110,230 @@ type lineError struct {
 func (e *lineError) Error() string { return fmt.Sprintf("%d: %v", e.line, e.err) }
 func (e *lineError) Unwrap() error { return e.err }
 
-type importer struct {
-	dir      db.Directory
-	domain   string
-	keep     bool
-	users    []db.NewUser
-	lines    map[db.Address]int // line of every address, own or alias
-	known    map[string]error   // domains that were asked for
-	mistakes []*lineError
-}
-
-func (im *importer) mistake(line int, err error) {
-	if err != nil {
-		im.mistakes = append(im.mistakes, &lineError{line, err})
-	}
-}
-
-func (im *importer) read(ctx context.Context, r io.Reader) error {
-	c := csv.NewReader(r)
-	c.FieldsPerRecord = -1
-	c.ReuseRecord = true
-	head, err := c.Read()
-	if errors.Is(err, io.EOF) {
-		return errors.New("the file is empty; its first line names the columns: user,password")
-	}
-	if err != nil {
-		return fmt.Errorf("import: %w", err)
-	}
-	head = slices.Clone(head)
-	head[0] = strings.TrimPrefix(head[0], "\ufeff")
-	for _, h := range head {
-		if !slices.Contains(csvColumns, h) {
-			return fmt.Errorf("import: line 1: %q is no column; there are %s", h, strings.Join(csvColumns, ", "))
-		}
-	}
-	if !slices.Contains(head, "user") {
-		return errors.New("import: line 1: the column user is missing")
-	}
-	for {
-		rec, err := c.Read()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if e, ok := errors.AsType[*csv.ParseError](err); ok {
-			im.mistake(e.Line, e.Err)
-			return nil // where the next record begins, nobody knows
-		}
+func (a *App) importFile(ctx context.Context, k *importKind, path string, f *importFlags) error {
+	in, name, size := a.In, "standard input", int64(-1)
+	if path != "-" {
+		file, err := os.Open(path)
 		if err != nil {
 			return fmt.Errorf("import: %w", err)
 		}
-		line, _ := c.FieldPos(0)
-		if len(rec) != len(head) {
-			im.mistake(line, fmt.Errorf("has %d cells, the first line %d", len(rec), len(head)))
-			continue
-		}
-		if err := im.record(ctx, line, head, rec); err != nil {
-			return err
+		defer file.Close()
+		in, name = file, path
+		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+			size = info.Size()
 		}
 	}
+	format := f.format
+	if format == "" {
+		format = "csv"
+		if strings.HasSuffix(path, ".jsonl") || strings.HasSuffix(path, ".ndjson") {
+			format = "jsonl"
+		}
+	}
+	add, err := k.start(ctx, a, f)
+	if err != nil {
+		return err
+	}
+	bar := a.newProgress("import "+k.things, size)
+	defer bar.done()
+	im := &importer{a: a, kind: k, flags: f, file: name, path: path, add: add, bar: bar}
+	r := &countingReader{r: in, n: &bar.bytes}
+	if format == "jsonl" {
+		return im.run(ctx, readJSONL(r, k.columns))
+	}
+	return im.run(ctx, readCSV(r, k.columns, k.must))
 }
 
-// record takes one line; its error is one of the database.
-func (im *importer) record(ctx context.Context, line int, head, rec []string) error {
-	cell := make(map[string]string, len(head))
-	for i, h := range head {
-		cell[h] = strings.Clone(rec[i])
-	}
-	var u db.NewUser
-	var err error
-	u.Address, err = db.ParseAddress(cell["user"], im.domain)
-	im.mistake(line, err)
-	if err == nil {
-		if err := im.claim(ctx, line, "user", u.Address); err != nil {
-			return err
-		}
-	}
-	u.UID = cell["uid"]
-	u.Groups = strings.Fields(cell["groups"])
-	for _, s := range strings.Fields(cell["aliases"]) {
-		al, err := db.ParseAddress(s, im.domain)
-		im.mistake(line, err)
-		if err != nil {
-			continue
-		}
-		u.Aliases = append(u.Aliases, al)
-		if err := im.claim(ctx, line, "alias", al); err != nil {
-			return err
-		}
-	}
-	if s := cell["attributes"]; s != "" {
-		if err := json.Unmarshal([]byte(s), &u.Attrs); err != nil {
-			im.mistake(line, fmt.Errorf(`attributes are no JSON list as [{"name":"n","type":"string","value":"v"}]: %v`, err))
-		}
-	}
-	u.Password = db.Password{Plain: cell["password"], HA1: cell["ha1"], HA1B: cell["ha1b"], Keep: im.keep && cell["password"] != ""}
-	if cell["password"] == "" && cell["ha1"] == "" {
-		u.Password = db.Password{None: true}
-	}
-	im.sizes(line, u)
-	im.users = append(im.users, u)
-	return nil
+// countingReader tells how far a file was read.
+type countingReader struct {
+	r io.Reader
+	n *counter
 }
 
-// sizes checks what only the columns limit.
-func (im *importer) sizes(line int, u db.NewUser) {
-	s := schema.Of(im.dir.Flavour())
-	user, password := s.Size, 0
-	var name, group, attr, value int
-	if im.dir.Flavour() == db.SER {
-		name, password = user("uri", "username"), user("credentials", "password")
-		attr, value = user("user_attrs", "name"), user("user_attrs", "value")
-		group = value
-	} else {
-		name, password = user("subscriber", "username"), user("subscriber", "password")
-		attr, value = user("usr_preferences", "attribute"), user("usr_preferences", "value")
-		group = user("grp", "grp")
-	}
-	im.mistake(line, db.CheckLength("user", u.Address.User, name))
-	for _, al := range u.Aliases {
-		im.mistake(line, db.CheckLength("alias", al.User, name))
-	}
-	for _, g := range u.Groups {
-		im.mistake(line, db.CheckGroup(g, group))
-	}
-	for _, x := range u.Attrs {
-		im.mistake(line, x.Check(attr, value))
-	}
-	_, err := u.Password.Secrets(u.Address, u.Address.Domain, password)
-	im.mistake(line, err)
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n.add(int64(n))
+	return n, err
 }
 
-// claim notes that the file has the address, once, and that its domain is
-// served.
-func (im *importer) claim(ctx context.Context, line int, field string, a db.Address) error {
-	if before, twice := im.lines[a]; twice {
-		im.mistake(line, fmt.Errorf("%s %s is on line %d already", field, a, before))
-	} else {
-		im.lines[a] = line
+// importer is one run over a file.
+type importer struct {
+	a          *App
+	kind       *importKind
+	flags      *importFlags
+	file, path string
+	add        addBatch
+	bar        *progress
+
+	added, known, wrong int
+	last                int // line of the last record that is stored
+}
+
+// batch is what the reader hands to the writer; err ends it.
+type batch struct {
+	recs []record
+	err  error
+}
+
+// run reads in one goroutine and writes in another.
+func (im *importer) run(ctx context.Context, next func() (record, error)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	batches := make(chan batch, 2)
+	size := importBatch
+	if im.kind.single {
+		size = 1
 	}
-	err, asked := im.known[a.Domain]
-	if !asked {
-		_, err = im.dir.Domain(ctx, a.Domain)
-		im.known[a.Domain] = err
-	}
-	if errors.Is(err, db.ErrNoDomain) {
-		im.mistake(line, fmt.Errorf("domain %s is not served here; to serve it: sipctl domain add %s", a.Domain, a.Domain))
-		return nil
+	go func() {
+		defer close(batches)
+		var b batch
+		for b.err == nil {
+			var r record
+			if r, b.err = next(); b.err == nil && r.line >= im.flags.from {
+				b.recs = append(b.recs, r)
+			}
+			if len(b.recs) < size && b.err == nil {
+				continue
+			}
+			select {
+			case batches <- b:
+			case <-ctx.Done():
+				return
+			}
+			b.recs = nil
+		}
+	}()
+	err := im.write(ctx, batches)
+	cancel()
+	for range batches { // until the reader has ended
+		continue
 	}
 	return err
 }
 
-// taken compares the addresses of the file with those of the database, which
-// pass by as a stream.
-func (im *importer) taken(ctx context.Context) error {
-	for u, err := range im.dir.Users(ctx, db.Filter{}) {
-		if err != nil {
-			return err
+func (im *importer) write(ctx context.Context, batches <-chan batch) error {
+	for b := range batches {
+		if len(b.recs) > 0 {
+			if err := im.batch(ctx, b.recs); err != nil {
+				return err
+			}
 		}
-		if line, ok := im.lines[u.Address]; ok {
-			im.mistake(line, fmt.Errorf("user %s %w", u.Address, db.ErrExists))
-		}
-	}
-	for al, err := range im.dir.Aliases(ctx, db.Filter{}) {
-		if err != nil {
-			return err
-		}
-		if line, ok := im.lines[al.Alias]; ok {
-			im.mistake(line, fmt.Errorf("%s %w as alias of %s", al.Alias, db.ErrExists, al.User))
+		switch {
+		case errors.Is(b.err, io.EOF):
+		case b.err != nil:
+			if mistake, ok := errors.AsType[*lineError](b.err); ok {
+				// Where the next record begins, nobody knows.
+				return &importError{file: im.file, mistakes: []error{mistake}, total: im.wrong + 1, rest: im.resume(mistake.line)}
+			}
+			return fmt.Errorf("import: %w", b.err)
 		}
 	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("interrupted; %s", im.resume(im.last+1))
+	}
+	if im.wrong > 0 {
+		return &importError{file: im.file, total: im.wrong, rest: im.sum()}
+	}
+	im.bar.done()
+	return im.a.say("%s", im.sum())
+}
+
+// sum is what was done.
+func (im *importer) sum() string {
+	s := fmt.Sprintf("added %d %s", im.added, im.kind.things)
+	if im.known > 0 {
+		s += fmt.Sprintf(", %d were there already", im.known)
+	}
+	return s
+}
+
+// resume says what is stored and how to go on.
+func (im *importer) resume(line int) string {
+	if im.added == 0 && im.known == 0 {
+		return "nothing was added"
+	}
+	file := im.path
+	if file == "-" {
+		file = "- < FILE"
+	}
+	noun := strings.TrimSuffix(im.kind.things, "s")
+	if noun == "aliase" || noun == "addresse" {
+		noun = strings.TrimSuffix(noun, "e")
+	}
+	if noun == "attribute" {
+		noun = "attr"
+	}
+	return fmt.Sprintf("%s, up to line %d; to go on: sipctl %s import %s --from-line %d", im.sum(), im.last, noun, file, line)
+}
+
+// batch writes some records. With --on-error skip mistakes are told as they
+// come, so that they need no memory.
+func (im *importer) batch(ctx context.Context, recs []record) error {
+	skip := im.flags.onError == "skip"
+	errs, err := im.add(ctx, recs, skip || im.flags.ifNot)
+	if errors.Is(err, db.ErrDuplicate) { // somebody else added one meanwhile
+		errs, err = im.oneByOne(ctx, recs)
+	}
+	if err != nil {
+		return fmt.Errorf("import %s: %s: %w", im.file, im.resume(recs[0].line), err)
+	}
+	var mistakes []error
+	known := 0
+	for i, e := range errs {
+		switch {
+		case e == nil:
+		case taken(e) && im.flags.ifNot:
+			known++
+		default:
+			mistakes = append(mistakes, &lineError{recs[i].line, e})
+		}
+	}
+	if len(mistakes) > 0 && !skip {
+		e := &importError{file: im.file, mistakes: mistakes, total: len(mistakes), rest: im.resume(recs[0].line)}
+		if im.flags.ifNot { // what is right of this batch is there, and will be passed over
+			im.added, im.known = im.added+len(recs)-len(mistakes)-known, im.known+known
+			e.rest = im.sum() + "; mend the file and import it again"
+		}
+		return e
+	}
+	for _, m := range mistakes {
+		fmt.Fprintf(im.a.Err, "%s:%v\n", im.file, m)
+	}
+	im.wrong += len(mistakes)
+	im.known += known
+	im.added += len(recs) - len(mistakes) - known
+	im.last = recs[len(recs)-1].line
+	im.bar.records(im.added + im.known + im.wrong)
 	return nil
 }
 
-// userExport prints what import reads, whatever -o says but for JSON lines
-// and the like, which other programs read.
-func (a *App) userExport(ctx context.Context, f db.Filter, secrets bool) error {
-	dir, err := a.reading(ctx)
-	if err != nil {
-		return err
-	}
-	form := a.set.output
-	if form == output.Table {
-		form = output.CSV
-	}
-	columns := []string{"user", "uid", "aliases", "groups", "attributes"}
-	if secrets {
-		columns = append(columns, "ha1", "ha1b", "password")
-	}
-	w := output.New(a.Out, form, columns...)
-	for listed, err := range dir.Users(ctx, f) {
-		if err != nil {
-			return err
-		}
-		u, err := dir.User(ctx, listed.Address)
-		if errors.Is(err, db.ErrNoUser) { // removed meanwhile
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		attrs := ""
-		if len(u.Attrs) > 0 {
-			b, err := json.Marshal(u.Attrs)
-			if err != nil {
-				return err
-			}
-			attrs = string(b)
-		}
-		row := []any{u.Address.String(), u.UID, strings.Join(addressList(u.Aliases), " "), strings.Join(u.Groups, " "), attrs}
-		if secrets {
-			row = append(row, u.HA1, u.HA1B, u.Plain)
-		}
-		if err := w.Row(row...); err != nil {
-			return err
+// oneByOne finds the record that the database refused.
+func (im *importer) oneByOne(ctx context.Context, recs []record) ([]error, error) {
+	out := make([]error, len(recs))
+	for i := range recs {
+		errs, err := im.add(ctx, recs[i:i+1], true)
+		switch {
+		case errors.Is(err, db.ErrDuplicate):
+			out[i] = db.ErrExists
+		case err != nil:
+			return nil, err
+		default:
+			out[i] = errs[0]
 		}
 	}
-	return w.Close()
+	return out, nil
+}
+
+// columnsOf tells which of the columns a file has, and refuses others.
+func columnsOf(head, known []string, must int) error {
+	for _, h := range head {
+		if !slices.Contains(known, h) {
+			return fmt.Errorf("line 1: %q is no column; there are %s", h, strings.Join(known, ", "))
+		}
+	}
+	for _, m := range known[:must] {
+		if !slices.Contains(head, m) {
+			return fmt.Errorf("line 1: the column %s is missing", m)
+		}
+	}
+	return nil
 }

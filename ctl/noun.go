@@ -255,9 +255,20 @@ func (r *Rows) Add(ctx context.Context, words []string, given map[string]string)
 	if err != nil {
 		return err
 	}
+	if cells, err = r.withPresets(cells, given); err != nil {
+		return err
+	}
+	return r.dir.DB().Tx(ctx, func(tx *db.Tx) error {
+		return r.addTx(ctx, tx, cells, func() string { return strings.Join(words, " ") })
+	})
+}
+
+// withPresets adds to cells the columns given by name and those that the noun
+// presets.
+func (r *Rows) withPresets(cells []table.Cell, given map[string]string) ([]table.Cell, error) {
 	more, err := r.parsed(given)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, c := range more {
 		cells = slices.DeleteFunc(cells, func(x table.Cell) bool { return x.Column == c.Column })
@@ -272,26 +283,26 @@ func (r *Rows) Add(ctx context.Context, words []string, given map[string]string)
 	if r.place.stamp != "" {
 		preset[r.place.stamp] = "now"
 	}
-	if more, err = r.parsed(preset); err != nil {
-		return err
-	}
-	cells = append(cells, more...)
+	more, err = r.parsed(preset)
+	return append(cells, more...), err
+}
+
+// addTx writes a row unless one of its key is there.
+func (r *Rows) addTx(ctx context.Context, tx *db.Tx, cells []table.Cell, name func() string) error {
 	var where []table.Cond
 	if !r.place.repeat {
 		where = r.sameKey(cells)
 	}
-	return r.dir.DB().Tx(ctx, func(tx *db.Tx) error {
-		if where != nil {
-			n, err := r.t.CountTx(ctx, tx, where)
-			if err != nil {
-				return err
-			}
-			if n > 0 {
-				return fmt.Errorf("%s %s %w", r.noun.thing, strings.Join(words, " "), db.ErrExists)
-			}
+	if where != nil {
+		n, err := r.t.CountTx(ctx, tx, where)
+		if err != nil {
+			return err
 		}
-		return r.t.AddTx(ctx, tx, cells...)
-	})
+		if n > 0 {
+			return fmt.Errorf("%s %s %w", r.noun.thing, name(), db.ErrExists)
+		}
+	}
+	return r.t.AddTx(ctx, tx, cells...)
 }
 
 // sameKey are the conditions that find the new row's key, whose columns have

@@ -21,6 +21,9 @@ func (n *noun) command(a *App) *cobra.Command {
 	subs := []*cobra.Command{n.listCommand(a), n.showCommand(a), n.setCommand(a), n.rmCommand(a)}
 	if !n.noAdd {
 		subs = append([]*cobra.Command{n.addCommand(a)}, subs...)
+		imp := importRows(n).command(a)
+		imp.Example = "  sipctl " + n.name + " import FILE.csv"
+		subs = append(subs, imp, n.exportCommand(a))
 	}
 	if n.reload != "" {
 		subs = append(subs, a.reloadCommand(n.reload))

@@ -33,7 +33,7 @@ func (a *App) userCommand() *cobra.Command {
 			Use: "enable USER", Short: "Switch a user on again (ser flavour)", Args: want(1, 1), ValidArgsFunction: users,
 			RunE: func(cmd *cobra.Command, args []string) error { return a.userDisable(cmd.Context(), args[0], false) },
 		},
-		a.userImportCommand(), a.userExportCommand())
+		importUsers.command(a), a.exportCommand("users", a.userExport, true))
 }
 
 func (a *App) userAddCommand() *cobra.Command {

@@ -1,8 +1,10 @@
 package db
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // AttrType is the type of an attribute's value.
@@ -21,6 +23,11 @@ type Attr struct {
 	Name  string   `json:"name"`
 	Type  AttrType `json:"type"`
 	Value string   `json:"value"`
+}
+
+// Compare orders by name, then value.
+func (a Attr) Compare(b Attr) int {
+	return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Value, b.Value))
 }
 
 var attrTypeNames = [...]string{AttrAuto: "auto", AttrString: "string", AttrInt: "int"}

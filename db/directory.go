@@ -64,6 +64,8 @@ type Directory interface {
 	// Users streams users ordered by domain and name, without aliases,
 	// attributes and groups (User has them).
 	Users(ctx context.Context, f Filter) iter.Seq2[User, error]
+	// Fill reads aliases, attributes and groups of users that came from Users.
+	Fill(ctx context.Context, users []User) error
 	// Authenticate tells whether the password is the user's, by the stored
 	// HA1. ErrNoUser.
 	Authenticate(ctx context.Context, a Address, password string) (bool, error)
@@ -79,6 +81,9 @@ type Directory interface {
 	// SetAttrs replaces, for every name in attrs, all values the owner has of
 	// it by those given here (several with one name are several values).
 	SetAttrs(ctx context.Context, o Owner, attrs ...Attr) error
+	// AddAttr gives the owner one more value of an attribute. ErrExists when
+	// the owner has the value.
+	AddAttr(ctx context.Context, o Owner, attr Attr) error
 	// RemoveAttr removes one value, or all values when value is nil.
 	// ErrNoAttr when there was none.
 	RemoveAttr(ctx context.Context, o Owner, name string, value *string) (int, error)

@@ -129,6 +129,26 @@ func (k *Directory) SetAttrs(ctx context.Context, o db.Owner, attrs ...db.Attr) 
 	})
 }
 
+// AddAttr implements db.Directory.
+func (k *Directory) AddAttr(ctx context.Context, o db.Owner, attr db.Attr) error {
+	return k.d.Tx(ctx, func(tx *db.Tx) error {
+		p, err := k.placeOf(ctx, tx, o)
+		if err != nil {
+			return err
+		}
+		has, err := tx.Has(ctx, "SELECT 1 FROM "+p.table+" WHERE "+p.where+" AND "+p.name+" = ? AND value = ?", append(p.args, attr.Name, attr.Value)...)
+		switch {
+		case err != nil:
+			return err
+		case has:
+			return fmt.Errorf("attribute %s with this value %w", attr.Name, db.ErrExists)
+		case p.did != "":
+			return k.insertDomainAttr(ctx, tx, p.did, attr)
+		}
+		return k.insertAttr(ctx, tx, p.user, attr)
+	})
+}
+
 // insertAttr writes a user's attribute with the type codes of avpops: bit 0
 // says that the value is an integer.
 func (k *Directory) insertAttr(ctx context.Context, tx *db.Tx, user db.Address, a db.Attr) error {

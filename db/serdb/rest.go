@@ -276,13 +276,52 @@ func (s *Directory) SetAttrs(ctx context.Context, o db.Owner, attrs ...db.Attr) 
 					return err
 				}
 			}
-			columns, marks := "name, value, type, flags", "?, ?, ?, ?"
-			if p.owner != "" {
-				columns, marks = p.owner+", "+columns, "?, "+marks
-			}
-			if _, err := w.tx.Exec(ctx, "INSERT INTO "+p.table+" ("+columns+") VALUES ("+marks+")", with(p.args, a.Name, a.Value, t.RawType, t.DefaultFlags)...); err != nil {
+			if err := w.insertOwned(ctx, p, a, t); err != nil {
 				return err
 			}
+		}
+		return s.changed(ctx, w.tx, p)
+	})
+}
+
+// insertOwned writes one value of an attribute.
+func (w *writer) insertOwned(ctx context.Context, p place, a db.Attr, t attrType) error {
+	columns, marks := "name, value, type, flags", "?, ?, ?, ?"
+	if p.owner != "" {
+		columns, marks = p.owner+", "+columns, "?, "+marks
+	}
+	_, err := w.tx.Exec(ctx, "INSERT INTO "+p.table+" ("+columns+") VALUES ("+marks+")", with(p.args, a.Name, a.Value, t.RawType, t.DefaultFlags)...)
+	return err
+}
+
+// AddAttr implements db.Directory.
+func (s *Directory) AddAttr(ctx context.Context, o db.Owner, attr db.Attr) error {
+	return s.write(ctx, func(w *writer) error {
+		p, err := s.placeOf(ctx, w.tx, o)
+		if err != nil {
+			return err
+		}
+		if attr.Name == created && p.table == "user_attrs" {
+			return &db.FieldError{Field: "attribute", Value: attr.Name, Why: "is kept by the directory itself"}
+		}
+		t, err := w.prepareAttr(ctx, p.table, attr)
+		if err != nil {
+			return err
+		}
+		where := " FROM " + p.table + " WHERE " + p.where + " AND name = ? AND value = ?"
+		has, err := w.tx.Has(ctx, "SELECT 1"+where+" AND "+alive(""), with(p.args, attr.Name, attr.Value)...)
+		if err != nil {
+			return err
+		}
+		if has {
+			return fmt.Errorf("attribute %s with this value %w", attr.Name, db.ErrExists)
+		}
+		// One marked as deleted holds its place in the unique index.
+		if _, err := w.tx.Exec(ctx, "DELETE"+where, with(p.args, attr.Name, attr.Value)...); err != nil {
+			return err
+		}
+		if err := w.insertOwned(ctx, p, attr, t); err != nil {
+			return err
 		}
 		return s.changed(ctx, w.tx, p)
 	})
