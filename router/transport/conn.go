@@ -19,7 +19,8 @@ import (
 )
 
 // conn is a stream connection. It is made with its peer's address and gets its
-// net.TCPConn when accepted or connected; until then writes are queued.
+// net.Conn when accepted or connected (and, with TLS, when the handshake is
+// done); until then writes are queued.
 type conn struct {
 	t        *tcpTable
 	id       uint64
@@ -34,11 +35,11 @@ type conn struct {
 
 	mu sync.Mutex
 	// mu guards the fields below.
-	nc      *net.TCPConn
-	raw     syscall.RawConn
-	queue   []byte // waits to be written
-	spare   []byte // the writer's other buffer
-	writing bool   // a writer is at work
+	nc      net.Conn
+	raw     syscall.RawConn // nil with TLS: what is written is not what goes out
+	queue   []byte          // waits to be written
+	spare   []byte          // the writer's other buffer
+	writing bool            // a writer is at work
 	closed  bool
 	last    bool // close when the queue is empty
 
@@ -58,13 +59,17 @@ func (t *tcpTable) newConn(s *Socket, peer netip.AddrPort) *conn {
 
 func (c *conn) touch() { c.used.Store(time.Now().UnixNano()) }
 
-// attach gives the connection its socket and starts writing what waits.
-func (c *conn) attach(nc *net.TCPConn) error {
-	raw, err := nc.SyscallConn()
+// attachTCP is attach for a connection without TLS.
+func (c *conn) attachTCP(nc *net.TCPConn) error {
+	raw, err := c.t.m.tune(nc)
 	if err != nil {
 		return err
 	}
-	c.t.m.tune(nc, raw)
+	return c.attach(nc, raw)
+}
+
+// attach gives the connection its socket and starts writing what waits.
+func (c *conn) attach(nc net.Conn, raw syscall.RawConn) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -77,7 +82,11 @@ func (c *conn) attach(nc *net.TCPConn) error {
 
 // tune sets the socket options of the group tcp; a kernel that does not know
 // one works without.
-func (m *Manager) tune(nc *net.TCPConn, raw syscall.RawConn) {
+func (m *Manager) tune(nc *net.TCPConn) (syscall.RawConn, error) {
+	raw, err := nc.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
 	v, snap := m.vars, m.cfg.Snapshot()
 	_ = nc.SetKeepAliveConfig(net.KeepAliveConfig{
 		Enable: v.Keepalive.Bool(snap), Idle: seconds(v.Keepidle.Get(snap)),
@@ -92,6 +101,7 @@ func (m *Manager) tune(nc *net.TCPConn, raw syscall.RawConn) {
 		}
 		return nil
 	})
+	return raw, nil
 }
 
 // seconds is a keepalive setting: 0 leaves the system's value, which package
@@ -130,7 +140,7 @@ func (c *conn) dial(ctx context.Context, snap *cfg.Snapshot) {
 	}
 	nc, err := d.DialContext(ctx, "tcp", c.peer.String())
 	if err == nil {
-		err = c.connected(nc)
+		err = c.connected(ctx, nc)
 	}
 	if err != nil {
 		m.stat.TCPConnectFailed.Inc()
@@ -142,7 +152,7 @@ func (c *conn) dial(ctx context.Context, snap *cfg.Snapshot) {
 	c.read()
 }
 
-func (c *conn) connected(nc net.Conn) error {
+func (c *conn) connected(ctx context.Context, nc net.Conn) error {
 	tc, ok := nc.(*net.TCPConn)
 	if !ok {
 		return errors.Join(ErrProto, nc.Close())
@@ -152,10 +162,32 @@ func (c *conn) connected(nc net.Conn) error {
 		c.local = unmap(local.AddrPort())
 		c.mu.Unlock()
 	}
-	if err := c.attach(tc); err != nil {
-		return errors.Join(err, tc.Close())
+	if err := c.open(ctx, tc); err != nil {
+		return err
 	}
 	c.touch()
+	return nil
+}
+
+// open puts the connection to use, behind a handshake with TLS. It closes tc
+// when it fails.
+func (c *conn) open(ctx context.Context, tc *net.TCPConn) error {
+	if c.sock.Proto != TLS {
+		if err := c.attachTCP(tc); err != nil {
+			return errors.Join(err, tc.Close())
+		}
+		return nil
+	}
+	if _, err := c.t.m.tune(tc); err != nil {
+		return errors.Join(err, tc.Close())
+	}
+	t, err := c.handshake(ctx, tc)
+	if err != nil {
+		return err
+	}
+	if err := c.attach(t, nil); err != nil {
+		return errors.Join(err, tc.Close())
+	}
 	return nil
 }
 
@@ -168,7 +200,7 @@ func (c *conn) write(b []byte, last bool) error {
 		return ErrClosed
 	}
 	written := 0
-	if c.nc != nil && !c.writing && len(c.queue) == 0 {
+	if c.raw != nil && !c.writing && len(c.queue) == 0 {
 		n, err := c.writeNow(b)
 		written = n
 		if err != nil {
@@ -224,7 +256,10 @@ func (c *conn) tryWrite(fd uintptr) bool {
 func (c *conn) enqueue(b []byte) error {
 	t := c.t
 	snap := t.m.cfg.Snapshot()
-	if len(c.queue)+len(b) > t.m.vars.ConnWQMax.Get(snap) || t.queued.Load()+int64(len(b)) > int64(t.m.vars.WQMax.Get(snap)) {
+	// With TLS all goes through the queue: one message of any size may, as the
+	// kernel would have taken it without.
+	atOnce := c.nc != nil && c.raw == nil && len(c.queue) == 0
+	if !atOnce && len(c.queue)+len(b) > t.m.vars.ConnWQMax.Get(snap) || t.queued.Load()+int64(len(b)) > int64(t.m.vars.WQMax.Get(snap)) {
 		t.m.stat.TCPQueueFull.Inc()
 		return ErrQueueFull
 	}

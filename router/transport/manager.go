@@ -102,6 +102,8 @@ type Manager struct {
 	list atomic.Pointer[sockets]
 	tcp  tcpTable
 	stat Counters
+	// security is set before Serve.
+	security Security
 
 	mu sync.Mutex
 	// mu guards the fields below and changes of list.
@@ -113,9 +115,9 @@ type sockets struct {
 	all []*Socket
 	udp []*udpSocket
 	tcp []*tcpListener
-	// The default senders, [0] for IPv4 and [1] for IPv6: the first that is not
-	// a loopback address, as with the elders, else the first.
-	defUDP, defTCP [2]*Socket
+	// The default senders of each protocol, [0] for IPv4 and [1] for IPv6: the
+	// first that is not a loopback address, as with the elders, else the first.
+	def [TLS + 1][2]*Socket
 }
 
 // NewManager makes a manager without sockets.
@@ -175,8 +177,8 @@ func (m *Manager) Listen(p Proto, addr netip.AddrPort) (*Socket, error) {
 		}
 		s = u.sock
 		next.udp = append(next.udp[:len(next.udp):len(next.udp)], u)
-	case p == TCP:
-		l, err := listenTCP(m, addr)
+	case p == TCP || p == TLS:
+		l, err := listenTCP(m, p, addr)
 		if err != nil {
 			return nil, listenError(p, addr, err)
 		}
@@ -210,13 +212,9 @@ func listenError(p Proto, addr netip.AddrPort, err error) error {
 }
 
 func (l *sockets) setDefaults() {
-	l.defUDP, l.defTCP = [2]*Socket{}, [2]*Socket{}
+	l.def = [TLS + 1][2]*Socket{}
 	for _, s := range l.all {
-		def := &l.defUDP
-		if s.Proto != UDP {
-			def = &l.defTCP
-		}
-		if d := &def[family(s.Addr.Addr())]; *d == nil || (*d).Addr.Addr().IsLoopback() && !s.Addr.Addr().IsLoopback() {
+		if d := &l.def[s.Proto][family(s.Addr.Addr())]; *d == nil || (*d).Addr.Addr().IsLoopback() && !s.Addr.Addr().IsLoopback() {
 			*d = s
 		}
 	}
@@ -282,13 +280,7 @@ func (m *Manager) Choose(d Dest) *Socket {
 			return o
 		}
 	}
-	l := m.list.Load()
-	def := &l.defUDP
-	switch p {
-	case UDP:
-	case TCP:
-		def = &l.defTCP
-	default:
+	if p > TLS {
 		return nil
 	}
 	if m.opt.Mhomed {
@@ -296,7 +288,7 @@ func (m *Manager) Choose(d Dest) *Socket {
 			return s
 		}
 	}
-	return def[fam]
+	return m.list.Load().def[p][fam]
 }
 
 // routed asks the system which of our addresses leads to a destination.
@@ -332,7 +324,7 @@ func (m *Manager) Send(d Dest, b []byte) error {
 			}
 		}
 		return s.udp.send(d.Addr, b)
-	case TCP:
+	case TCP, TLS:
 		return m.tcp.send(d, b)
 	}
 	return fmt.Errorf("%s: %w", d.Proto, ErrProto)

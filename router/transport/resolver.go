@@ -143,14 +143,13 @@ func (m *Manager) Resolve(ctx context.Context, host string, port uint16, p Proto
 // both families when there are no sockets at all.
 func (m *Manager) served() (protos []Proto, v4, v6 bool) {
 	l := m.list.Load()
-	if l.defUDP != [2]*Socket{} {
-		protos = append(protos, UDP)
+	for p := UDP; p <= TLS; p++ {
+		if l.def[p] != [2]*Socket{} {
+			protos = append(protos, p)
+		}
+		v4 = v4 || l.def[p][0] != nil
+		v6 = v6 || l.def[p][1] != nil
 	}
-	if l.defTCP != [2]*Socket{} {
-		protos = append(protos, TCP)
-	}
-	v4 = l.defUDP[0] != nil || l.defTCP[0] != nil
-	v6 = l.defUDP[1] != nil || l.defTCP[1] != nil
 	if !v4 && !v6 {
 		v4, v6 = true, true
 	}

@@ -21,6 +21,8 @@ type Counters struct {
 	TCPReceived, TCPPings, TCPBadData stat.Counter
 	// TCPQueueFull are messages refused by the bound of a write queue.
 	TCPQueueFull stat.Counter
+	// TLSHandshakeFailed are connections given up because of their handshake.
+	TLSHandshakeFailed stat.Counter
 }
 
 // Counters are the manager's.
@@ -36,6 +38,7 @@ func (m *Manager) Declare(r *stat.Registry) error {
 		stat.Def{Name: "connect_failed", Help: "connections not made", Source: &c.TCPConnectFailed},
 		stat.Def{Name: "passive_open", Help: "connections accepted", Source: &c.TCPAccepted},
 		stat.Def{Name: "local_reject", Help: "connections refused because there were too many", Source: &c.TCPRejected},
+		stat.Def{Name: "tls_handshake_failed", Help: "TLS handshakes that failed", Source: &c.TLSHandshakeFailed},
 		stat.Def{Name: "sendq_full", Help: "messages refused because a write queue was full", Source: &c.TCPQueueFull},
 		stat.Def{Name: "current_opened_connections", Help: "open connections", Source: stat.Func(func() int64 { return int64(m.tcp.count()) })},
 		stat.Def{Name: "current_write_queue_size", Help: "octets waiting to be written", Source: stat.Func(m.tcp.queued.Load)},
@@ -82,7 +85,7 @@ func (m *Manager) Conns() []ConnInfo {
 	life := max(m.lifetime(), 0)
 	out := make([]ConnInfo, 0, len(list))
 	for _, c := range list {
-		i := ConnInfo{ID: c.id, Proto: TCP, State: "CONN_OK", Lifetime: life, Refs: 1, Src: c.peer, Incoming: c.incoming, Aliases: aliases[c.id]}
+		i := ConnInfo{ID: c.id, Proto: c.sock.Proto, State: "CONN_OK", Lifetime: life, Refs: 1, Src: c.peer, Incoming: c.incoming, Aliases: aliases[c.id]}
 		if until := c.idleUntil(); !until.IsZero() {
 			i.Timeout = max(time.Until(until), 0)
 		}

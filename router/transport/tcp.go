@@ -22,13 +22,13 @@ import (
 // descriptors left): connections end in the meantime.
 const acceptPause = 100 * time.Millisecond
 
-// tcpListener is a TCP listener.
+// tcpListener is a listener of TCP or TLS.
 type tcpListener struct {
 	sock *Socket
 	ln   *net.TCPListener
 }
 
-func listenTCP(m *Manager, addr netip.AddrPort) (*tcpListener, error) {
+func listenTCP(m *Manager, p Proto, addr netip.AddrPort) (*tcpListener, error) {
 	network := "tcp4"
 	if family(addr.Addr()) == 1 {
 		network = "tcp6"
@@ -55,7 +55,7 @@ func listenTCP(m *Manager, addr netip.AddrPort) (*tcpListener, error) {
 		return nil, err
 	}
 	local, _ := ln.Addr().(*net.TCPAddr)
-	l := &tcpListener{ln: ln.(*net.TCPListener), sock: NewSocket(TCP, netip.AddrPortFrom(addr.Addr(), uint16(local.Port)))}
+	l := &tcpListener{ln: ln.(*net.TCPListener), sock: NewSocket(p, netip.AddrPortFrom(addr.Addr(), uint16(local.Port)))}
 	return l, nil
 }
 
@@ -79,14 +79,21 @@ type tcpTable struct {
 	mu sync.RWMutex
 	// mu guards the fields below.
 	byID   map[uint64]*conn
-	byAddr map[netip.AddrPort]*conn // peers and aliases
+	byAddr map[peerKey]*conn // peers and aliases
+	secure int               // how many have TLS
 	closed bool
+}
+
+// peerKey is what a connection is found by: TLS is not TCP to the same place.
+type peerKey struct {
+	proto Proto
+	addr  netip.AddrPort
 }
 
 func (t *tcpTable) init(m *Manager) {
 	t.m = m
 	t.byID = make(map[uint64]*conn)
-	t.byAddr = make(map[netip.AddrPort]*conn)
+	t.byAddr = make(map[peerKey]*conn)
 	if n := m.opt.TCP.Workers; n > 0 {
 		t.workers = make(chan struct{}, n)
 	}
@@ -133,19 +140,33 @@ func (t *tcpTable) incoming(l *tcpListener, nc *net.TCPConn) {
 	c := t.newConn(l.sock, unmap(peer.AddrPort()))
 	c.local = unmap(local.AddrPort())
 	c.incoming = true
+	secure := l.sock.Proto == TLS
+	ctx := context.Background()
+	if secure { // the handshake ends when the connection is closed
+		ctx, c.cancel = context.WithCancel(ctx)
+	}
 	err := t.add(c)
-	if err == nil {
-		err = c.attach(nc)
+	if err == nil && !secure {
+		err = c.attachTCP(nc)
 	}
 	if err != nil {
-		t.m.stat.TCPRejected.Inc()
-		t.m.log.LogAttrs(context.Background(), slog.LevelDebug, "a connection was refused", slog.Any("src", c.peer), slog.Any("err", err))
+		t.m.refused(c, err)
 		_ = nc.Close() // refused: nobody cares how
-		t.remove(c)
+		c.close(err)
+		return
+	}
+	if secure {
+		t.wg.Go(func() { c.welcome(ctx, nc) })
 		return
 	}
 	t.m.stat.TCPAccepted.Inc()
 	t.wg.Go(c.read)
+}
+
+// refused counts and logs an incoming connection that cannot be served.
+func (m *Manager) refused(c *conn, err error) {
+	m.stat.TCPRejected.Inc()
+	m.log.LogAttrs(context.Background(), slog.LevelDebug, "a connection was refused", slog.Any("src", c.peer), slog.Any("err", err))
 }
 
 func unmap(a netip.AddrPort) netip.AddrPort {
@@ -163,6 +184,12 @@ func (t *tcpTable) add(c *conn) error {
 	if len(t.byID) >= t.m.vars.MaxConnections.Get(snap) {
 		return ErrTooManyConns
 	}
+	if c.sock.Proto == TLS {
+		if t.secure >= t.m.vars.MaxTLSConnections.Get(snap) {
+			return ErrTooManyConns
+		}
+		t.secure++
+	}
 	t.byID[c.id] = c
 	t.name(c, c.peer, t.m.vars.NewConnAliasFlags.Get(snap) != 0)
 	return nil
@@ -171,13 +198,14 @@ func (t *tcpTable) add(c *conn) error {
 // name makes c the connection to an address. One that is there already is
 // replaced when replace is set. t.mu is held.
 func (t *tcpTable) name(c *conn, a netip.AddrPort, replace bool) bool {
-	switch old := t.byAddr[a]; {
+	key := peerKey{c.sock.Proto, a}
+	switch old := t.byAddr[key]; {
 	case old == c:
 		return true
 	case old != nil && !replace:
 		return false
 	}
-	t.byAddr[a] = c
+	t.byAddr[key] = c
 	c.names = append(c.names, a)
 	return true
 }
@@ -186,10 +214,16 @@ func (t *tcpTable) name(c *conn, a netip.AddrPort, replace bool) bool {
 func (t *tcpTable) remove(c *conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.byID[c.id] != c {
+		return
+	}
 	delete(t.byID, c.id)
+	if c.sock.Proto == TLS {
+		t.secure--
+	}
 	for _, a := range c.names {
-		if t.byAddr[a] == c {
-			delete(t.byAddr, a)
+		if key := (peerKey{c.sock.Proto, a}); t.byAddr[key] == c {
+			delete(t.byAddr, key)
 		}
 	}
 	c.names = nil
@@ -204,7 +238,7 @@ func (t *tcpTable) find(d Dest) *conn {
 			return c
 		}
 	}
-	return t.byAddr[unmap(d.Addr)]
+	return t.byAddr[peerKey{d.Proto, unmap(d.Addr)}]
 }
 
 // send writes to the connection that fits, or connects.
@@ -231,7 +265,7 @@ func (t *tcpTable) send(d Dest, b []byte) error {
 	ctx, cancel := t.dialContext(snap)
 	c.cancel = cancel
 	t.mu.RLock()
-	other := t.byAddr[c.peer]
+	other := t.byAddr[peerKey{s.Proto, c.peer}]
 	t.mu.RUnlock()
 	if other != nil { // somebody else was faster
 		cancel()

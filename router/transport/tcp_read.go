@@ -174,7 +174,7 @@ func (r *reader) handle(b []byte) {
 		defer func() { <-t.workers }()
 	}
 	t.m.stat.TCPReceived.Inc()
-	t.m.opt.Handler(b, Received{Proto: TCP, Src: r.c.peer, Dst: r.c.local, Sock: r.c.sock, Conn: r.c.id})
+	t.m.opt.Handler(b, Received{Proto: r.c.sock.Proto, Src: r.c.peer, Dst: r.c.local, Sock: r.c.sock, Conn: r.c.id})
 }
 
 // withoutLength is the size of a message that has no Content-Length, where

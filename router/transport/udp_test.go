@@ -160,7 +160,7 @@ func TestListenErrors(t *testing.T) {
 	}{
 		{UDP, s.Addr, "another program"},
 		{UDP, netip.MustParseAddrPort("192.0.2.1:5060"), "does not have that address"},
-		{TLS, s.Addr, "not served"},
+		{SCTP, s.Addr, "not served"},
 	} {
 		if _, err := m.Listen(tt.p, tt.addr); err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), tt.addr.String()) {
 			t.Errorf("Listen(%s, %s) = %v, want the address and %q", tt.p, tt.addr, err, tt.want)
