@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"slices"
 	"strings"
@@ -18,7 +19,11 @@ func (r *Router) bind(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	eps, err := expandListen(ctx, specs, uint16(r.conf.Int("port")), r.conf.Int("disable_tcp") == 0)
+	on, err := r.listening()
+	if err != nil {
+		return err
+	}
+	eps, err := expandListen(ctx, specs, on)
 	if err != nil {
 		return err
 	}
@@ -39,6 +44,28 @@ func (r *Router) bind(ctx context.Context) error {
 	return nil
 }
 
+// listening is which protocols the configuration turns on. TLS needs its module
+// too; listen lines of TLS without enable_tls count for nothing, as with the
+// elders, and are told.
+func (r *Router) listening() (listening, error) {
+	on := listening{
+		port: uint16(r.conf.Int("port")), tlsPort: uint16(r.conf.Int("tls_port_no")),
+		tcp: r.conf.Int("disable_tcp") == 0, tls: r.conf.Int("enable_tls") != 0 && r.conf.Int("disable_tls") == 0,
+	}
+	if on.tls && r.set.Get("tls") == nil {
+		return on, fmt.Errorf(`%s: enable_tls needs module tls; put loadmodule "tls.so" into the configuration`, r.opt.Config)
+	}
+	if on.tls && !on.tcp {
+		return on, fmt.Errorf("%s: enable_tls needs TCP, which is disabled (disable_tcp or -T)", r.opt.Config)
+	}
+	for _, l := range r.conf.Listens {
+		if p, _ := transport.ParseProto(l.Proto); p == transport.TLS && !on.tls {
+			r.log.LogAttrs(context.Background(), slog.LevelWarn, "TLS is off: not listening; write enable_tls=yes", slog.String("rule", l.Pos.String()))
+		}
+	}
+	return on, nil
+}
+
 // listenSpecs turns listen lines into what is to be opened.
 func (r *Router) listenSpecs() ([]listenSpec, error) {
 	var specs []listenSpec
@@ -46,9 +73,9 @@ func (r *Router) listenSpecs() ([]listenSpec, error) {
 		p := transport.ProtoNone
 		if l.Proto != "" {
 			p, _ = transport.ParseProto(l.Proto)
-			if p != transport.UDP && p != transport.TCP {
+			if p != transport.UDP && p != transport.TCP && p != transport.TLS {
 				return nil, &ListedError{script.ErrorList{{
-					Pos: l.Pos, Msg: fmt.Sprintf("listen on %s is not served by this version", l.Proto), Hint: "udp and tcp are",
+					Pos: l.Pos, Msg: fmt.Sprintf("listen on %s is not served by this version", l.Proto), Hint: "udp, tcp and tls are",
 				}}}
 			}
 		}

@@ -20,7 +20,7 @@ var _ corerpc.Daemon = (*daemon)(nil)
 
 // Build says what this program is.
 func (d *daemon) Build() corerpc.Build {
-	return corerpc.Build{Name: "sipd", Version: buildVersion, Flags: []string{"STATS: On", "USE_TCP", "USE_IPV6"}}
+	return corerpc.Build{Name: "sipd", Version: buildVersion, Flags: []string{"STATS: On", "USE_TCP", "USE_TLS", "USE_IPV6"}}
 }
 
 // Started is when it began to serve.
@@ -114,7 +114,7 @@ func (d *daemon) TCP() corerpc.TCP {
 	}
 	for _, c := range d.transport.Conns() {
 		t.Connections = append(t.Connections, corerpc.Conn{
-			ID: int(c.ID), State: c.State, Timeout: c.Timeout, Lifetime: c.Lifetime, References: c.Refs,
+			ID: int(c.ID), TLS: c.Proto == transport.TLS, State: c.State, Timeout: c.Timeout, Lifetime: c.Lifetime, References: c.Refs,
 			SrcIP: c.Src.Addr().Unmap().String(), SrcPort: int(c.Src.Port()),
 			DstIP: c.Dst.Addr().Unmap().String(), DstPort: int(c.Dst.Port()),
 		})

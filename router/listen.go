@@ -28,10 +28,51 @@ type endpoint struct {
 	spec  *listenSpec
 }
 
+// listening is which protocols are on and their ports where a line has none.
+type listening struct {
+	port, tlsPort uint16
+	tcp, tls      bool
+}
+
+// protos are those of a line; none when what it names is off.
+func (l *listening) protos(s *listenSpec) []transport.Proto {
+	switch {
+	case s.Proto == transport.TLS && !l.tls, s.Proto == transport.TCP && !l.tcp:
+		return nil
+	case s.Proto != transport.ProtoNone:
+		return []transport.Proto{s.Proto}
+	}
+	list := []transport.Proto{transport.UDP}
+	if l.tcp {
+		list = append(list, transport.TCP)
+	}
+	if l.tls {
+		list = append(list, transport.TLS)
+	}
+	return list
+}
+
+// portOf is where a line's protocol listens.
+func (l *listening) portOf(s *listenSpec, p transport.Proto) uint16 {
+	n := s.Port
+	switch {
+	case n != 0 && s.Proto == transport.ProtoNone && p == transport.TLS:
+		n++ // as the elders: TLS is one above the port of a line for all protocols
+	case n == 0 && p == transport.TLS:
+		n = l.tlsPort
+	case n == 0:
+		n = l.port
+	}
+	if n == 0 {
+		n = p.DefaultPort()
+	}
+	return n
+}
+
 // expandListen turns what is written into sockets to open: interface names
 // become their addresses, host names are looked up, and without any line
 // every address of every interface is taken. Duplicates are dropped.
-func expandListen(ctx context.Context, specs []listenSpec, port uint16, tcp bool) ([]endpoint, error) {
+func expandListen(ctx context.Context, specs []listenSpec, on listening) ([]endpoint, error) {
 	if len(specs) == 0 {
 		specs = []listenSpec{{Host: "*", Place: "the default (no listen line)"}}
 	}
@@ -42,24 +83,11 @@ func expandListen(ctx context.Context, specs []listenSpec, port uint16, tcp bool
 		if err != nil {
 			return nil, fmt.Errorf("%s: listen: %w", s.Place, err)
 		}
-		protos := []transport.Proto{s.Proto}
-		if s.Proto == transport.ProtoNone {
-			protos = []transport.Proto{transport.UDP}
-			if tcp {
-				protos = append(protos, transport.TCP)
-			}
+		if s.Proto == transport.TCP && !on.tcp {
+			return nil, fmt.Errorf("%s: listen on tcp, but TCP is disabled (disable_tcp or -T)", s.Place)
 		}
-		for _, p := range protos {
-			if p == transport.TCP && !tcp {
-				return nil, fmt.Errorf("%s: listen on tcp, but TCP is disabled (disable_tcp or -T)", s.Place)
-			}
-			n := s.Port
-			if n == 0 {
-				n = port
-			}
-			if n == 0 {
-				n = p.DefaultPort()
-			}
+		for _, p := range on.protos(s) {
+			n := on.portOf(s, p)
 			for _, a := range addrs {
 				e := endpoint{p, netip.AddrPortFrom(a, n), s}
 				if !slices.ContainsFunc(eps, func(o endpoint) bool { return o.proto == e.proto && o.addr == e.addr }) {

@@ -2,6 +2,7 @@ package router
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	"sipd/router/transport"
@@ -44,7 +45,7 @@ func TestExpandListen(t *testing.T) {
 		{Proto: transport.UDP, Host: "127.0.0.1", Port: 5070},
 		{Proto: transport.TCP, Host: "[::1]", Port: 5080},
 	}
-	eps, err := expandListen(t.Context(), specs, 5062, true)
+	eps, err := expandListen(t.Context(), specs, listening{port: 5062, tcp: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,12 +64,38 @@ func TestExpandListen(t *testing.T) {
 	}
 }
 
+func TestExpandListenTLS(t *testing.T) {
+	specs := []listenSpec{
+		{Host: "127.0.0.1"},
+		{Host: "127.0.0.1", Port: 5080},
+		{Proto: transport.TLS, Host: "127.0.0.1"},
+		{Proto: transport.TLS, Host: "127.0.0.1", Port: 5099},
+	}
+	for _, tt := range []struct {
+		on   listening
+		want string
+	}{
+		{listening{tls: true, tlsPort: 5071}, "udp:127.0.0.1:5060 tls:127.0.0.1:5071 udp:127.0.0.1:5080 tls:127.0.0.1:5081 tls:127.0.0.1:5099"},
+		{listening{tls: true}, "udp:127.0.0.1:5060 tls:127.0.0.1:5061 udp:127.0.0.1:5080 tls:127.0.0.1:5081 tls:127.0.0.1:5099"},
+		{listening{}, "udp:127.0.0.1:5060 udp:127.0.0.1:5080"},
+	} {
+		eps, err := expandListen(t.Context(), specs, tt.on)
+		var got []string
+		for _, e := range eps {
+			got = append(got, e.proto.String()+":"+e.addr.String())
+		}
+		if s := strings.Join(got, " "); err != nil || s != tt.want {
+			t.Errorf("with %+v: %s, %v; want %s", tt.on, s, err, tt.want)
+		}
+	}
+}
+
 func TestExpandListenErrors(t *testing.T) {
 	for _, s := range []listenSpec{
 		{Proto: transport.UDP, Host: "no such host", Place: "x.cfg:3:8"},
 		{Proto: transport.TCP, Host: "127.0.0.1", Place: "x.cfg:4:8"},
 	} {
-		if eps, err := expandListen(t.Context(), []listenSpec{s}, 0, false); err == nil {
+		if eps, err := expandListen(t.Context(), []listenSpec{s}, listening{}); err == nil {
 			t.Errorf("expandListen(%+v) = %v, want an error", s, eps)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"sipd/router/modules/common/sanity"
 	"sipd/router/modules/common/sl"
 	"sipd/router/modules/common/textopsx"
+	"sipd/router/modules/common/tls"
 	"sipd/router/modules/common/tm"
 	"sipd/router/modules/kamailio/acc"
 	"sipd/router/modules/kamailio/alias_db"
@@ -68,6 +69,7 @@ func List() []module.Available {
 		{Name: "speeddial", Flavour: module.Kamailio, New: speeddial.New},
 		{Name: "textops", Flavour: module.Kamailio, New: textops.New},
 		{Name: "textopsx", Flavour: module.Common, New: textopsx.New},
+		{Name: "tls", Flavour: module.Common, New: tls.New},
 		{Name: "tm", Flavour: module.Common, New: tm.New},
 		{Name: "tmx", Flavour: module.Kamailio, New: tmx.New},
 		{Name: "uri_db", Flavour: module.Kamailio, New: uridb.New},

@@ -6,10 +6,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"sipd/router"
 	"sipd/router/module"
 	"sipd/router/modules"
+	"sipd/router/transport/certtest"
 )
 
 // aliases are other names of modules; their README is that of the folder.
@@ -115,6 +117,9 @@ func TestExamples(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "sipd.cfg")
 			if err := os.WriteFile(path, []byte(cfg), 0o600); err != nil {
 				t.Fatal(err)
+			}
+			if a.Name == "tls" { // the certificate that it reads by default
+				certtest.Write(t, filepath.Dir(path), "cert.pem", certtest.New(t, "ca").Issue(t, time.Hour, "example.com"))
 			}
 			var out bytes.Buffer
 			r, err := router.Load(t.Context(), router.Options{Config: path, CheckOnly: true, Stderr: &out})

@@ -22,6 +22,8 @@ type Security interface {
 	Client(peer netip.AddrPort) (*tls.Config, error)
 	// HandshakeTime bounds a handshake.
 	HandshakeTime() time.Duration
+	// Lifetime is how long a connection may be idle; 0: as long as one of TCP.
+	Lifetime() time.Duration
 }
 
 // Secure sets where TLS settings come from; call it before Serve.
@@ -99,3 +101,6 @@ func (c *conn) welcome(ctx context.Context, nc *net.TCPConn) {
 	m.stat.TCPAccepted.Inc()
 	c.read()
 }
+
+// MaxTLS is how many TLS connections there may be: tcp.max_tls_connections.
+func (m *Manager) MaxTLS() int { return m.vars.MaxTLSConnections.Get(m.cfg.Snapshot()) }

@@ -1,18 +1,14 @@
 package transport
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"errors"
-	"math/big"
 	"net"
 	"net/netip"
 	"testing"
 	"time"
+
+	"sipd/router/transport/certtest"
 )
 
 // keys are TLS settings with one certificate for both sides.
@@ -32,29 +28,14 @@ func (k *keys) Client(netip.AddrPort) (*tls.Config, error) {
 
 func (k *keys) HandshakeTime() time.Duration { return k.limit }
 
+func (k *keys) Lifetime() time.Duration { return time.Hour }
+
 func newKeys(t testing.TB) *keys {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "example.com"}, DNSNames: []string{"example.com"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	parsed, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(parsed)
+	ca := certtest.New(t, "ca")
 	return &keys{
-		server: &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}},
-		client: &tls.Config{RootCAs: pool, ServerName: "example.com"},
+		server: &tls.Config{Certificates: []tls.Certificate{ca.Issue(t, time.Hour, "example.com")}},
+		client: &tls.Config{RootCAs: ca.Pool(), ServerName: "example.com"},
 		limit:  patience,
 	}
 }

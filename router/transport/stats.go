@@ -82,10 +82,9 @@ func (m *Manager) Conns() []ConnInfo {
 	}
 	t.mu.RUnlock()
 	slices.SortFunc(list, func(a, b *conn) int { return cmp.Compare(a.id, b.id) })
-	life := max(m.lifetime(), 0)
 	out := make([]ConnInfo, 0, len(list))
 	for _, c := range list {
-		i := ConnInfo{ID: c.id, Proto: c.sock.Proto, State: "CONN_OK", Lifetime: life, Refs: 1, Src: c.peer, Incoming: c.incoming, Aliases: aliases[c.id]}
+		i := ConnInfo{ID: c.id, Proto: c.sock.Proto, State: "CONN_OK", Lifetime: max(c.lifetime(), 0), Refs: 1, Src: c.peer, Incoming: c.incoming, Aliases: aliases[c.id]}
 		if until := c.idleUntil(); !until.IsZero() {
 			i.Timeout = max(time.Until(until), 0)
 		}

@@ -89,10 +89,20 @@ func (m *Manager) lifetime() time.Duration {
 	return time.Duration(m.vars.ConnectionLifetime.Get(m.cfg.Snapshot())) * time.Second
 }
 
+// lifetime is the manager's, or that of TLS connections.
+func (c *conn) lifetime() time.Duration {
+	if m := c.t.m; c.sock.Proto == TLS && m.security != nil {
+		if life := m.security.Lifetime(); life > 0 {
+			return life
+		}
+	}
+	return c.t.m.lifetime()
+}
+
 // idleUntil is when the connection is to be closed if nothing happens on it;
 // zero for never.
 func (c *conn) idleUntil() time.Time {
-	life := c.t.m.lifetime()
+	life := c.lifetime()
 	if life <= 0 {
 		return time.Time{}
 	}
