@@ -184,10 +184,6 @@ func (p *parser) listenAddr() ListenAddr {
 
 // addrHost reads a host where an address is expected.
 func (p *parser) addrHost() string {
-	if p.at(tNumber) && p.tok().text == "0" && p.peek(1).kind != tDot {
-		p.unexpected("an address")
-		return ""
-	}
 	if t := p.tok(); t.nl && t.kind == tIdent && p.startsItem(t) {
 		p.fail(p.prev(), "an address is missing here")
 		return ""
@@ -197,6 +193,9 @@ func (p *parser) addrHost() string {
 	switch {
 	case h == "":
 		p.unexpected("an address, a host or an interface")
+	case strings.Trim(h, "0123456789") == "":
+		p.fail(t.pos, "number %s is no address, host or interface", h)
+		return ""
 	case t.kind == tString && !isHost(h):
 		p.fail(t.pos, "%q is no address, host or interface", h)
 	}
