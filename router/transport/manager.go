@@ -117,7 +117,7 @@ type sockets struct {
 	tcp []*tcpListener
 	// The default senders of each protocol, [0] for IPv4 and [1] for IPv6: the
 	// first that is not a loopback address, as with the elders, else the first.
-	def [TLS + 1][2]*Socket
+	def [WSS + 1][2]*Socket
 }
 
 // NewManager makes a manager without sockets.
@@ -212,7 +212,7 @@ func listenError(p Proto, addr netip.AddrPort, err error) error {
 }
 
 func (l *sockets) setDefaults() {
-	l.def = [TLS + 1][2]*Socket{}
+	l.def = [WSS + 1][2]*Socket{}
 	for _, s := range l.all {
 		if d := &l.def[s.Proto][family(s.Addr.Addr())]; *d == nil || (*d).Addr.Addr().IsLoopback() && !s.Addr.Addr().IsLoopback() {
 			*d = s
@@ -280,7 +280,7 @@ func (m *Manager) Choose(d Dest) *Socket {
 			return o
 		}
 	}
-	if p > TLS {
+	if p > WSS {
 		return nil
 	}
 	if m.opt.Mhomed {
