@@ -193,7 +193,7 @@ func (r *Router) prepareEnv() error {
 	r.transport = transport.NewManager(transport.Options{
 		Log: r.log.With(slog.String("module", "transport")), UDPWorkers: c.Int("children"),
 		TCP: transport.TCPOptions{Workers: c.Int("tcp_children"), Vars: &r.tcpCfg}, Cfg: r.settings, Core: &r.coreCfg,
-		Handler: r.receive, Unknown: r.unknown, Mhomed: c.Int("mhomed") != 0, Wire: r.wire(),
+		Handler: r.receive, Foreign: r.foreign, Mhomed: c.Int("mhomed") != 0, Wire: r.wire(),
 	})
 	if err := r.transport.Declare(r.stats); err != nil {
 		return err
@@ -219,16 +219,6 @@ func (r *Router) isMyself(host string, port uint16, p transport.Proto) bool {
 	}
 	for _, h := range r.hooks.Myself {
 		if h(host, port, p) {
-			return true
-		}
-	}
-	return false
-}
-
-// unknown offers stream data that is not SIP to the modules.
-func (r *Router) unknown(ctx context.Context, first string) bool {
-	for _, h := range r.hooks.Unknown {
-		if h(ctx, first) {
 			return true
 		}
 	}

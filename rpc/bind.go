@@ -329,7 +329,7 @@ func (w *Wire) toInt(v Value, loose bool) (Int, error) {
 		if w.Kind == Line {
 			return leadingInt(string(v)), nil
 		}
-		if loose {
+		if loose || w.Kind == JSONRPC { // kamcli sends numbers as text
 			if n, err := strconv.ParseInt(string(v), 10, 64); err == nil {
 				return Int(n), nil
 			}
@@ -372,7 +372,7 @@ func (w *Wire) toString(v Value, loose bool) (Value, error) {
 	case Null:
 		return String(""), nil
 	case Int:
-		if loose {
+		if loose || w.Kind == JSONRPC { // kamctl sends a user named by digits so
 			return String(strconv.FormatInt(int64(v), 10)), nil
 		}
 	case Bool:

@@ -38,6 +38,7 @@ func TestArrows(t *testing.T) {
 		{from: "sipd/router/pv", never: []string{"sipd/router/script", "sipd/router/module", "sipd/router/tm"}},
 		{from: "sipd/router/tm", never: []string{"sipd/router/script", "sipd/router/modules"}},
 		{from: "sipd/router/forward", never: []string{"sipd/router/script", "sipd/router/modules"}},
+		{from: "sipd/router/web", never: []string{"sipd/router/script", "sipd/router/module", "sipd/router/tm"}},
 		{from: "sipd/router/dbx", never: []string{"sipd/router"}, except: []string{"sipd/router/module", "sipd/router/run"}},
 		{from: "sipd/router/usrloc", never: []string{"sipd/router/script", "sipd/router/modules"}},
 		{from: "sipd/router/script", never: []string{"sipd/router/modules"}},

@@ -246,6 +246,7 @@ type Hooks struct {
 	// Myself are further names of this daemon (uri == myself): module domain
 	// adds the domains that it serves.
 	Myself []func(host string, port uint16, proto transport.Proto) bool
-	// Unknown sees stream data that is not SIP (HTTP); true means taken.
-	Unknown []func(ctx context.Context, first string) bool
+	// HTTP see HTTP requests on the SIP port, in order; the context's Foreign is
+	// the request (*web.Request). One that answers true has dealt with it.
+	HTTP []func(*run.Context) bool
 }

@@ -11,11 +11,14 @@ import (
 	"sipd/router/modules/common/db_postgres"
 	"sipd/router/modules/common/db_sqlite"
 	"sipd/router/modules/common/db_text"
+	"sipd/router/modules/common/jsonrpcs"
 	"sipd/router/modules/common/sanity"
 	"sipd/router/modules/common/sl"
 	"sipd/router/modules/common/textopsx"
 	"sipd/router/modules/common/tls"
 	"sipd/router/modules/common/tm"
+	"sipd/router/modules/common/xhttp"
+	"sipd/router/modules/common/xmlrpc"
 	"sipd/router/modules/kamailio/acc"
 	"sipd/router/modules/kamailio/alias_db"
 	"sipd/router/modules/kamailio/auth"
@@ -55,6 +58,7 @@ func List() []module.Available {
 		{Name: "db_text", Flavour: module.Common, New: dbtext.New},
 		{Name: "domain", Flavour: module.Kamailio, New: domain.New},
 		{Name: "group", Flavour: module.Kamailio, New: group.New},
+		{Name: "jsonrpcs", Flavour: module.Common, New: jsonrpcs.New},
 		{Name: "kex", Flavour: module.Kamailio, New: kex.New},
 		{Name: "maxfwd", Flavour: module.Kamailio, New: maxfwd.New},
 		{Name: "mysql", Flavour: module.Common, New: dbmysql.NewMySQL},
@@ -74,6 +78,8 @@ func List() []module.Available {
 		{Name: "tmx", Flavour: module.Kamailio, New: tmx.New},
 		{Name: "uri_db", Flavour: module.Kamailio, New: uridb.New},
 		{Name: "usrloc", Flavour: module.Kamailio, New: usrloc.New},
+		{Name: "xhttp", Flavour: module.Common, New: xhttp.New},
 		{Name: "xlog", Flavour: module.Kamailio, New: xlog.New},
+		{Name: "xmlrpc", Flavour: module.Common, New: xmlrpc.New},
 	}
 }

@@ -123,6 +123,10 @@ type Context struct {
 	// gets from Env.NewSlot. They are cleared with the context.
 	Slots [16]any
 
+	// Foreign is set where the message only stands for a request of another
+	// protocol (HTTP on the SIP port): replies go there.
+	Foreign Foreign
+
 	// Out is what is being sent, while onsend_route runs.
 	Out Outgoing
 
@@ -138,6 +142,12 @@ type Context struct {
 	ruriErr   error
 	ruriValid bool
 	taken     bool
+}
+
+// Foreign is a request of another protocol that runs through the script.
+type Foreign interface {
+	// Reply answers it with what c has for replies: header lines, a body.
+	Reply(c *Context, code int, reason string) error
 }
 
 // Branch is one destination of the fork set.

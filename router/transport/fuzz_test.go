@@ -2,7 +2,7 @@ package transport
 
 import (
 	"bytes"
-	"context"
+	"io"
 	"net/netip"
 	"testing"
 
@@ -26,7 +26,7 @@ func FuzzReader(f *testing.F) {
 				v.set(t, "tcp.accept_no_cl", 1)
 			}
 			o := v.options(func(b []byte, _ Received) { got = append(got, bytes.Clone(b)) })
-			o.Unknown = func(context.Context, string) bool { return true }
+			o.Foreign = func(string, Received, io.Writer) bool { return true }
 			o.TCP.MaxMessage = 4096
 			m := NewManager(o)
 			c := m.tcp.newConn(NewSocket(TCP, netip.MustParseAddrPort("127.0.0.1:5060")), netip.MustParseAddrPort("127.0.0.1:1"))

@@ -56,10 +56,9 @@ type Options struct {
 	Core *cfg.Core
 	// Handler takes the messages.
 	Handler Handler
-	// Unknown is asked what to do with stream data that is not SIP (HTTP): it
-	// gets the request, header and body, and answers whether it dealt with it.
-	// nil and false: the connection is closed.
-	Unknown func(ctx context.Context, first string) bool
+	// Foreign gets what is not SIP on a stream: an HTTP request, header and body.
+	// nil refuses it.
+	Foreign Foreign
 	// Resolver finds hosts; nil for one of the system's settings.
 	Resolver *Resolver
 	// Mhomed chooses the sending socket by the system's routing table.

@@ -22,6 +22,8 @@ type reader struct {
 	frame sip.Framer
 	buf   []byte // buf[:n] was read and is not dealt with
 	n     int
+
+	invited bool // the client was told to send its body
 }
 
 // read handles what comes until the connection ends.
@@ -230,24 +232,43 @@ func headerEnd(b []byte) int {
 func (r *reader) foreign(b []byte) (int, error) {
 	m := r.c.t.m
 	end := headerEnd(b)
-	limit := m.vars.RdBufSize.Get(m.cfg.Snapshot())
+	limit := min(m.vars.RdBufSize.Get(m.cfg.Snapshot()), r.maxMessage())
+	if m.opt.Foreign == nil {
+		return 0, errors.New("an HTTP request that nobody serves")
+	}
 	if end == 0 {
-		if len(b) >= min(limit, r.maxMessage()) {
+		if len(b) >= limit {
 			return 0, errors.New("an HTTP request larger than tcp_rd_buf_size")
 		}
 		return 0, nil
 	}
 	// The framer finds the length; a request without one ends with its header.
-	f := sip.Framer{Max: min(limit, r.maxMessage())}
+	f := sip.Framer{Max: limit}
 	n, err := f.Frame(b)
 	switch {
 	case err != nil:
 		n = end
 	case n == 0:
-		return 0, nil
+		return 0, r.invite(b[:end])
 	}
-	if m.opt.Unknown != nil && m.opt.Unknown(context.Background(), string(b[:n])) {
-		return n, nil
+	r.invited = false
+	m.stat.TCPReceived.Inc()
+	w := &foreignWriter{c: r.c}
+	keep := m.opt.Foreign(string(b[:n]), Received{Proto: TCP, Src: r.c.peer, Dst: r.c.local, Sock: r.c.sock, Conn: r.c.id}, w)
+	switch {
+	case w.err != nil:
+		return 0, w.err
+	case !keep:
+		return 0, io.EOF
 	}
-	return 0, errors.New("an HTTP request that nobody serves")
+	return n, nil
+}
+
+// invite answers "Expect: 100-continue", once: the client waits with its body.
+func (r *reader) invite(head []byte) error {
+	if r.invited || !bytes.Contains(bytes.ToLower(head), []byte("\nexpect: 100-continue")) {
+		return nil
+	}
+	r.invited = true
+	return r.c.write([]byte("HTTP/1.1 100 Continue\r\n\r\n"), false)
 }

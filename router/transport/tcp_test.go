@@ -181,23 +181,54 @@ func TestTCPBadData(t *testing.T) {
 	})
 }
 
-func TestTCPUnknown(t *testing.T) {
-	got := make(chan string, 2)
+func TestTCPForeign(t *testing.T) {
+	got := make(chan string, 4)
 	o := newVars(t, nil).options(func([]byte, Received) { got <- "a message" })
-	o.Unknown = func(_ context.Context, first string) bool {
-		got <- first
+	long := strings.Repeat("x", 4<<20) // more than any queue holds
+	o.Foreign = func(request string, _ Received, w io.Writer) bool {
+		got <- request
+		_, _ = io.WriteString(w, long)
+		return !strings.HasPrefix(request, "LAST")
+	}
+	m := NewManager(o)
+	s := listen(t, m, TCP, "127.0.0.1:0")
+	serve(t, m)
+	c := dial(t, s)
+	get, post, last := "GET /x HTTP/1.1\r\n\r\n", "POST /RPC2 HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello", "LAST / HTTP/1.1\r\n\r\n"
+	_, _ = c.Write([]byte(get + post + last))
+	answer := make([]byte, len(long))
+	for _, want := range []string{get, post, last} {
+		if first := <-got; first != want {
+			t.Errorf("Foreign got %q, want %q", first, want)
+		}
+		if n, err := io.ReadFull(c, answer); err != nil || string(answer) != long {
+			t.Errorf("of the answer came %d octets, %v", n, err)
+		}
+	}
+	if _, err := c.Read(answer); !errors.Is(err, io.EOF) {
+		t.Errorf("after the last: %v, want the end of the connection", err)
+	}
+}
+
+func TestTCPExpectContinue(t *testing.T) {
+	o := newVars(t, nil).options(func([]byte, Received) {})
+	o.Foreign = func(request string, _ Received, w io.Writer) bool {
+		_, _ = io.WriteString(w, request[len(request)-5:])
 		return true
 	}
 	m := NewManager(o)
 	s := listen(t, m, TCP, "127.0.0.1:0")
 	serve(t, m)
 	c := dial(t, s)
-	get, post := "GET /x HTTP/1.1\r\n\r\n", "POST /RPC2 HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello"
-	_, _ = c.Write([]byte(get + post))
-	for _, want := range []string{get, post} {
-		if first := <-got; first != want {
-			t.Errorf("Unknown got %q, want %q", first, want)
-		}
+	_, _ = io.WriteString(c, "POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+	want := "HTTP/1.1 100 Continue\r\n\r\n"
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(c, got); err != nil || string(got) != want {
+		t.Fatalf("before the body: %q, %v", got, err)
+	}
+	_, _ = io.WriteString(c, "hello")
+	if _, err := io.ReadFull(c, got[:5]); err != nil || string(got[:5]) != "hello" {
+		t.Errorf("after the body: %q, %v", got[:5], err)
 	}
 }
 

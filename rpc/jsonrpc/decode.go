@@ -1,6 +1,6 @@
 // Package jsonrpc is JSON-RPC 2.0 as Kamailio's jsonrpcs serves it: over HTTP,
-// unix datagrams and named pipes. It has the codec and a client; the server
-// side belongs to a later slice. Objects keep the order of their members.
+// unix datagrams and named pipes. It has the codec, a client, and a server for
+// documents, whatever they come by. Objects keep the order of their members.
 package jsonrpc
 
 import (

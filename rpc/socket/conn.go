@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -143,7 +144,7 @@ func (s *Server) datagram(ctx context.Context, out []byte, k *open, from net.Add
 	}
 	out, done := k.proto.Datagram(ctx, out, s.Guard.Admit(o, k.addr.Access, k.addr.Role), in)
 	if len(out) > 0 && from != nil && from.String() != "" {
-		_ = k.dgram.SetWriteDeadline(time.Now().Add(datagramWrite))
+		_ = k.dgram.SetWriteDeadline(time.Now().Add(cmp.Or(s.DatagramWait, datagramWrite)))
 		if _, err := k.dgram.WriteTo(out, from); err != nil {
 			s.log().LogAttrs(ctx, slog.LevelDebug, "control reply not sent", slog.Any("dst", from), slog.Any("err", err))
 		}

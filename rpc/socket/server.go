@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"sipd/rpc"
 )
@@ -46,6 +47,9 @@ type Server struct {
 	Guard *Guard
 	// Workers is how many datagrams of one socket are served at once; 0 means 2.
 	Workers int
+	// DatagramWait bounds the wait for a datagram client whose queue is full; 0
+	// means 2 seconds.
+	DatagramWait time.Duration
 	// Log gets what the peer does not; nil means slog.Default.
 	Log *slog.Logger
 

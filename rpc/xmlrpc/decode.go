@@ -1,7 +1,7 @@
 // Package xmlrpc is XML-RPC as the daemons of the SER family answer it on
 // their HTTP port: a client, with a decoder of its own that takes what they
 // send and others do not (text without a type, several values in one, order of
-// members kept). The server side belongs to a later slice.
+// members kept), and a server for documents, whatever they come by.
 package xmlrpc
 
 import (
@@ -38,6 +38,9 @@ func bad(format string, a ...any) error {
 type decoder struct {
 	x     *xml.Decoder
 	yield func(rpc.Token, error) bool
+	// lenient is for the server: what is no value of its type is a fault only
+	// when a method reads it.
+	lenient bool
 }
 
 // errStopped is a caller that wants no more tokens.
@@ -73,14 +76,8 @@ func gather(toks iter.Seq2[rpc.Token, error]) ([]rpc.Value, error) {
 func ReadReply(r io.Reader) iter.Seq2[rpc.Token, error] {
 	return func(yield func(rpc.Token, error) bool) {
 		x := xml.NewDecoder(r)
-		x.CharsetReader = func(charset string, in io.Reader) (io.Reader, error) {
-			switch strings.ToLower(charset) {
-			case "utf-8", "utf8", "us-ascii", "ascii":
-				return in, nil
-			}
-			return nil, bad("character set %q", charset)
-		}
-		d := &decoder{x, yield}
+		x.CharsetReader = charset
+		d := &decoder{x: x, yield: yield}
 		if err := d.response(); err != nil && !errors.Is(err, errStopped) {
 			yield(rpc.Token{}, err)
 		}
@@ -316,6 +313,9 @@ func (d *decoder) scalar(name string) (rpc.Value, error) {
 	text, err := d.text()
 	if err != nil {
 		return nil, err
+	}
+	if d.lenient {
+		return looseScalar(name, text), nil
 	}
 	return scalar(name, text)
 }

@@ -18,6 +18,9 @@ var errACK = errors.New("an ACK is not answered")
 // reply sends a reply without state; it serves the whole daemon as
 // Hooks.Stateless.
 func (s *sl) reply(c *run.Context, code int, reason string) error {
+	if c.Foreign != nil {
+		return c.Foreign.Reply(c, code, reason)
+	}
 	m := c.Msg
 	if !m.IsRequest() {
 		return errors.New("a reply is not answered")
