@@ -41,6 +41,25 @@ type tokenReader struct {
 	open  []byte
 	named bool // the record before was a name
 	buf   []byte
+	names map[string]string // seen: they come again and again
+}
+
+// maxNames bounds the names that are kept.
+const maxNames = 1024
+
+// name is the text of a name.
+func (t *tokenReader) name(val []byte) (string, error) {
+	if n, ok := t.names[string(val)]; ok {
+		return n, nil
+	}
+	n, err := text(val)
+	if err == nil && len(t.names) < maxNames && len(val) < 64 {
+		if t.names == nil {
+			t.names = map[string]string{}
+		}
+		t.names[string(val)] = n
+	}
+	return n, err
 }
 
 func (t *tokenReader) next() (rpc.Token, error) {
@@ -61,7 +80,7 @@ func (t *tokenReader) next() (rpc.Token, error) {
 			return rpc.Token{}, rpc.ErrRecord
 		}
 		t.named = true
-		name, err := text(val)
+		name, err := t.name(val)
 		return rpc.Token{Kind: rpc.TokenName, Name: name}, err
 	}
 	t.named = false

@@ -1,6 +1,10 @@
 package reply
 
-import "sipd/rpc"
+import (
+	"slices"
+
+	"sipd/rpc"
+)
 
 // shaper stands before a form of data and settles what BinRPC leaves open:
 // whether a structure is an object or a list of named values. It is a list
@@ -36,8 +40,31 @@ const (
 type level struct {
 	at    int             // of its piece in held, -1 when it was handed on
 	list  bool            // settled: it is one
-	names map[string]bool // seen; nil when settled
-	one   string          // the only name seen, before there is a map
+	names []string        // seen, while they are few: a search is faster than a map
+	many  map[string]bool // seen, when they are not
+}
+
+// few is how many names are searched one by one.
+const few = 32
+
+// seen notes a name and says whether it was there before.
+func (l *level) seen(name string) bool {
+	if l.many != nil {
+		was := l.many[name]
+		l.many[name] = true
+		return was
+	}
+	if slices.Contains(l.names, name) {
+		return true
+	}
+	l.names = append(l.names, name)
+	if len(l.names) > few {
+		l.many = make(map[string]bool, 4*few)
+		for _, n := range l.names {
+			l.many[n] = true
+		}
+	}
+	return false
 }
 
 func shape(next Form) Form { return &shaper{next: next} }
@@ -55,18 +82,12 @@ func (s *shaper) member(name string) {
 		return
 	}
 	l := &s.open[len(s.open)-1]
-	switch {
-	case l.at < 0 || l.list: // settled
-	case name == "" || name == l.one || l.names[name]:
-		l.list, l.names = true, nil
+	if l.at < 0 || l.list { // settled
+		return
+	}
+	if name == "" || l.seen(name) {
+		l.list = true
 		s.held[l.at].list = true
-	case l.names == nil && l.one == "":
-		l.one = name
-	default:
-		if l.names == nil {
-			l.names = map[string]bool{l.one: true}
-		}
-		l.names[name] = true
 	}
 }
 
@@ -81,13 +102,14 @@ func (s *shaper) Value(name string, v rpc.Value) error {
 func (s *shaper) Open(name string, list bool) error {
 	s.member(name)
 	list = list || lists[name]
-	l := level{at: len(s.held), list: list}
+	// The level's room for names is used again.
+	s.open = slices.Grow(s.open, 1)[:len(s.open)+1]
+	l := &s.open[len(s.open)-1]
+	*l = level{at: len(s.held), list: list, names: l.names[:0]}
 	if list && len(s.held) == 0 {
 		l.at = -1
-		s.open = append(s.open, l)
 		return s.next.Open(name, true)
 	}
-	s.open = append(s.open, l)
 	return s.hold(piece{kind: pieceOpen, list: list, name: name})
 }
 
@@ -110,20 +132,9 @@ func (s *shaper) hold(p piece) error {
 		}
 	}
 	if limit == 0 && len(s.held) >= maxHeld {
-		limit = s.giveUp()
+		limit = len(s.held) // what is open counts as what it looks like so far
 	}
 	return s.flush(limit)
-}
-
-// giveUp takes the outermost open structures as they look so far, up to the
-// innermost one.
-func (s *shaper) giveUp() int {
-	for i := range s.open {
-		if l := &s.open[i]; l.at >= 0 && !l.list {
-			l.names = nil
-		}
-	}
-	return len(s.held)
 }
 
 func (s *shaper) flush(n int) error {
