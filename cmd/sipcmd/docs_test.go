@@ -67,7 +67,7 @@ func TestDocsOptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	newRoot(shell.PersonaFor("sipcmd"), nil).Flags().VisitAll(func(f *pflag.Flag) {
+	newFlags(&options{}).VisitAll(func(f *pflag.Flag) {
 		if !strings.Contains(string(doc), "`--"+f.Name) {
 			t.Errorf("docs/sipcmd.md does not have --%s", f.Name)
 		}

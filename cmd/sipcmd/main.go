@@ -60,7 +60,8 @@ type options struct {
 	noPager    bool
 	watch      shell.Watch
 	access
-	words []string // the method and its arguments
+	help, version bool
+	words         []string // the method and its arguments
 }
 
 // run is main with its surroundings as arguments: the exit code.
@@ -73,17 +74,20 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		}
 		return execute(persona, o, stdin, stdout, stderr)
 	}
-	code := exitDone
-	root := newRoot(persona, func(o *options) { code = execute(persona, o, stdin, stdout, stderr) })
-	root.SetArgs(protectNumbers(args[1:]))
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	if err := root.Execute(); err != nil {
+	o := &options{}
+	flags := newFlags(o)
+	switch err := parseOptions(flags, o, args[1:]); {
+	case err != nil:
 		fmt.Fprintf(stderr, "sipcmd: %s; sipcmd -h lists the options\n", plain.CleanLines(err.Error()))
 		return exitUsage
+	case o.help:
+		help(stdout, flags)
+		return exitDone
+	case o.version:
+		fmt.Fprintln(stdout, shell.VersionLine(persona.Name))
+		return exitDone
 	}
-	return code
+	return execute(persona, o, stdin, stdout, stderr)
 }
 
 // execute does what the options ask for.

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+	"time"
 
 	"sipd/rpc"
 	"sipd/rpc/binrpc"
@@ -167,13 +168,16 @@ func BenchmarkStart(b *testing.B) {
 			if _, err := os.Stat(program); err != nil {
 				b.Skip("not installed: ", err)
 			}
+			cpu := time.Duration(0)
 			for b.Loop() {
 				cmd := exec.CommandContext(b.Context(), program, "-s", address, "core.uptime")
 				cmd.Stdout = io.Discard
 				if err := cmd.Run(); err != nil {
 					b.Fatal(err)
 				}
+				cpu += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 			}
+			b.ReportMetric(float64(cpu.Microseconds())/1000/float64(b.N), "cpu-ms/op")
 		})
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"sipd/ctl/shell"
@@ -30,48 +29,13 @@ const examples = `  sipcmd core.uptime                       the daemon at the u
   sipcmd < commands.txt                    a script
   sipcmd help cfg.set_now_int              what a method does`
 
-// newRoot makes the command line of sipcmd. then gets the options when they
-// are in order.
-func newRoot(p *shell.Persona, then func(*options)) *cobra.Command {
-	o := &options{}
-	var version bool
-	root := &cobra.Command{
-		Use:                   "sipcmd",
-		Long:                  usage,
-		Example:               examples,
-		Args:                  cobra.ArbitraryArgs,
-		SilenceUsage:          true,
-		SilenceErrors:         true,
-		DisableFlagsInUseLine: true,
-		CompletionOptions:     cobra.CompletionOptions{DisableDefaultCmd: true},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if version {
-				fmt.Fprintln(cmd.OutOrStdout(), shell.VersionLine(p.Name))
-				return nil
-			}
-			if o.output != "" && !reply.Known(reply.Output(o.output)) {
-				return unknownOutput(o.output)
-			}
-			if o.watch.Interval < 0 || o.watch.Count < 0 {
-				return errors.New("--interval and --count are not negative")
-			}
-			if o.timeout < 0 {
-				return errors.New("the timeout is negative")
-			}
-			o.hasFormat = cmd.Flags().Changed("format")
-			if o.hasFormat && o.output != "" && o.output != string(reply.AsText) {
-				return errors.New("-f and -o exclude each other")
-			}
-			o.hasTimeout = cmd.Flags().Changed("timeout")
-			for _, a := range args {
-				o.words = append(o.words, strings.TrimPrefix(a, shield))
-			}
-			then(o)
-			return nil
-		},
-	}
-	f := root.Flags()
+// newFlags makes the options of the command line, which fill o. pflag alone
+// reads them: cobra's tree for a command without subcommands doubled the time
+// of a call.
+func newFlags(o *options) *pflag.FlagSet {
+	f := pflag.NewFlagSet("sipcmd", pflag.ContinueOnError)
 	f.SortFlags = false
+	f.Usage = func() {}
 	f.StringArrayVarP(&o.servers, "server", "s", nil, "`address` of the daemon: unixs:PATH, unixd:PATH, tcp:HOST:PORT, udp:HOST:PORT, fifo:PATH, jsonrpc+unixd:PATH, jsonrpc+fifo:PATH, jsonrpc+http://…, xmlrpc+http://…; tls:HOST:PORT; again for another to try (environment: SIPCMD_SERVER)")
 	f.BoolVarP(&o.all, "all", "a", false, "ask all servers, not the first that can be reached; each has its result")
 	f.StringVarP(&o.context, "context", "c", "", "`name` of a context of the configuration (environment: SIPCMD_CONTEXT)")
@@ -92,10 +56,33 @@ func newRoot(p *shell.Persona, then func(*options)) *cobra.Command {
 	f.BoolVar(&o.noPager, "no-pager", false, "show long replies without a pager")
 	f.BoolVar(&o.keepGoing, "keep-going", false, "go on with the script after a command that failed")
 	f.CountVarP(&o.verbose, "verbose", "v", "tell what is called and how long it takes")
-	f.BoolVarP(&version, "version", "V", false, "print the version")
-	f.BoolP("help", "h", false, "print this")
-	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { help(cmd.OutOrStdout(), f) })
-	return root
+	f.BoolVarP(&o.version, "version", "V", false, "print the version")
+	f.BoolVarP(&o.help, "help", "h", false, "print this")
+	return f
+}
+
+// parseOptions reads the command line. Its errors are wrong usage.
+func parseOptions(f *pflag.FlagSet, o *options, args []string) error {
+	if err := f.Parse(protectNumbers(args)); err != nil {
+		return err
+	}
+	for _, a := range f.Args() {
+		o.words = append(o.words, strings.TrimPrefix(a, shield))
+	}
+	o.hasFormat, o.hasTimeout = f.Changed("format"), f.Changed("timeout")
+	switch {
+	case o.help, o.version:
+		return nil
+	case o.output != "" && !reply.Known(reply.Output(o.output)):
+		return unknownOutput(o.output)
+	case o.watch.Interval < 0 || o.watch.Count < 0:
+		return errors.New("--interval and --count are not negative")
+	case o.timeout < 0:
+		return errors.New("the timeout is negative")
+	case o.hasFormat && o.output != "" && o.output != string(reply.AsText):
+		return errors.New("-f and -o exclude each other")
+	}
+	return nil
 }
 
 func help(w io.Writer, f *pflag.FlagSet) {
