@@ -341,6 +341,7 @@ func environmentSelects(r *Registry) []SelectDef {
 		source("received", "Ri", "Rp", ""),
 		{Name: "branch", Help: "fork set", New: newBranchSelect},
 		{Name: "sys", Help: "daemon and clock", New: newSysSelect},
+		{Name: "cfg_selected", Help: "@cfg_selected.group: the instance that cfg_select picked", New: newCfgSelected},
 		{Name: "cfg_get", Help: "@cfg_get.group.name: a run-time setting", New: newCfgSelect},
 	}
 }

@@ -279,6 +279,34 @@ func newCfgSelect(p []SelectPart) (Getter, error) {
 	}, nil
 }
 
+// newCfgSelected compiles @cfg_selected.group: the number of the instance that
+// cfg_select picked for this message, nothing while it reads the default.
+func newCfgSelected(p []SelectPart) (Getter, error) {
+	if len(p) != 2 || p[1].HasKey || p[1].HasIndex {
+		return nil, errf(0, "@cfg_selected wants a group: @cfg_selected.tm")
+	}
+	group := p[1].Name
+	var found atomic.Pointer[cfg.Group]
+	return func(c *run.Context) run.Value {
+		g := found.Load()
+		if g == nil {
+			if c.Env == nil || c.Env.Cfg == nil {
+				return run.Null
+			}
+			var ok bool
+			if g, ok = c.Env.Cfg.Group(group); !ok {
+				return run.Null
+			}
+			found.Store(g)
+		}
+		id, ok := c.Cfg.Selected(g)
+		if !ok {
+			return run.Null
+		}
+		return run.Str(strconv.FormatUint(uint64(id), 10))
+	}, nil
+}
+
 func cfgValue(v cfg.Var, s *cfg.Snapshot) run.Value {
 	switch v := v.(type) {
 	case *cfg.Int:

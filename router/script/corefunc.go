@@ -94,6 +94,8 @@ func coreFuncs() map[string]*coreFunc {
 	add("isflagset", coreFunc{1, 1, anywhere, "", (*compiler).flag})
 	add("log", coreFunc{1, 2, anywhere, "", (*compiler).log})
 	add("error", coreFunc{2, 2, anywhere, "", (*compiler).logError})
+	add("cfg_select", coreFunc{2, 2, anywhere, "", (*compiler).cfgSelect})
+	add("cfg_reset", coreFunc{1, 1, anywhere, "", (*compiler).cfgReset})
 	add("len_gt", coreFunc{1, 1, anywhere, "", (*compiler).lenGT})
 
 	for name, proto := range map[string]string{"": "", "_udp": "udp", "_tcp": "tcp"} {

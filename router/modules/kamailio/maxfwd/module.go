@@ -18,7 +18,7 @@ type maxfwd struct {
 
 // New makes the module; it is what the list of modules names.
 func New() module.Module {
-	return &maxfwd{limit: cfg.Int{Default: 70, Min: 0, Max: 256, Help: "highest Max-Forwards value passed on, hops"}}
+	return &maxfwd{limit: cfg.Int{Default: 70, Min: 0, Max: 255, Help: "highest Max-Forwards value passed on, hops"}}
 }
 
 // Exports lists what the module brings.
