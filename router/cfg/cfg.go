@@ -205,12 +205,18 @@ func (s *Store) List(group string) []Variable {
 // Get is the value of one variable, through the instance when r names one.
 // Errors: ErrUnknown, ErrNoInstance, ErrHidden.
 func (s *Store) Get(r Ref, name string) (rpc.Value, error) {
+	if v, ok := s.Lookup(r.Group, name); ok && v.flags()&Hidden != 0 {
+		return nil, fmt.Errorf("%s.%s: %w", r.Group, name, ErrHidden)
+	}
+	return s.Show(r, name)
+}
+
+// Show is Get for the daemon itself: it reads what is hidden too. Errors:
+// ErrUnknown, ErrNoInstance.
+func (s *Store) Show(r Ref, name string) (rpc.Value, error) {
 	v, ok := s.Lookup(r.Group, name)
 	if !ok {
 		return nil, fmt.Errorf("%s.%s: %w", r.Group, name, ErrUnknown)
-	}
-	if v.flags()&Hidden != 0 {
-		return nil, fmt.Errorf("%s.%s: %w", r.Group, name, ErrHidden)
 	}
 	snap, err := s.view(r)
 	if err != nil {

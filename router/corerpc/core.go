@@ -25,27 +25,27 @@ func (s *Source) core() []*rpc.Method {
 		return nil
 	}
 	return []*rpc.Method{
-		{Name: "core.aliases_list", Help: "Lists the host names that are myself.", Handler: handler(s.aliases)},
+		{Name: "core.aliases_list", Reply: "struct {myself_callbacks: string, aliases: list of alias: struct {proto, address, port: string}}", Help: "Lists the host names that are myself.", Handler: handler(s.aliases)},
 		{
-			Name: "core.arg", Help: "Lists the command line.", List: true,
+			Name: "core.arg", Reply: "string", Help: "Lists the command line.", List: true,
 			Handler: handler(func() ([]rpc.Value, error) { return texts(d.Args()), nil }),
 		},
 		{
-			Name: "core.echo", Help: "Gives back its parameters as text.", List: true, Handler: echo,
+			Name: "core.echo", Reply: "string", Example: "one two", Help: "Gives back its parameters as text.", List: true, Handler: echo,
 			Params: []rpc.Param{{Name: "value", Type: rpc.TString, Convert: true, Optional: true, Rest: true}},
 		},
 		{
-			Name: "core.flags", Help: "Tells what was built in.",
+			Name: "core.flags", Reply: "string", Help: "Tells what was built in.",
 			Handler: handler(func() ([]rpc.Value, error) { return texts([]string{flags(d)}), nil }),
 		},
-		{Name: "core.info", Help: "Tells version and build of the server.", Handler: handler(s.info)},
+		{Name: "core.info", Reply: "struct {version, id, compiler, compiled, flags: string}", Help: "Tells version and build of the server.", Handler: handler(s.info)},
 		{
 			Name: "core.kill", Help: "Answers, then sends the server a signal (15 unless told).", Changes: true,
 			Params:  []rpc.Param{{Name: "signal", Type: rpc.TInt, Optional: true, Help: "number of the signal"}},
 			Example: "15", Handler: s.kill,
 		},
 		{
-			Name: "core.modules", Help: "Lists the loaded modules, the last loaded first.", List: true,
+			Name: "core.modules", Reply: "string", Help: "Lists the loaded modules, the last loaded first.", List: true,
 			Handler: handler(func() ([]rpc.Value, error) {
 				mods := slices.Clone(d.Modules())
 				slices.Reverse(mods)
@@ -53,7 +53,7 @@ func (s *Source) core() []*rpc.Method {
 			}),
 		},
 		{
-			Name: "core.ppdefines", Help: "Lists the names that are defined for the configuration.", List: true,
+			Name: "core.ppdefines", Reply: "string", Help: "Lists the names that are defined for the configuration.", List: true,
 			Handler: handler(func() ([]rpc.Value, error) {
 				var out []rpc.Value
 				for _, def := range d.Defines() {
@@ -63,19 +63,19 @@ func (s *Source) core() []*rpc.Method {
 			}),
 		},
 		{
-			Name: "core.ppdefines_full", Help: "Lists the names that are defined, with their values.", List: true,
+			Name: "core.ppdefines_full", Reply: "struct {name: string, type: int, value: string}", Help: "Lists the names that are defined, with their values.", List: true,
 			Handler: handler(s.definesFull),
 		},
 		{
-			Name: "core.printi", Help: "Gives back its parameters, numbers.", List: true, Handler: echo,
+			Name: "core.printi", Reply: "int", Example: "1 -5", Help: "Gives back its parameters, numbers.", List: true, Handler: echo,
 			Params: []rpc.Param{{Name: "number", Type: rpc.TInt, Optional: true, Rest: true}},
 		},
 		{
-			Name: "core.prints", Help: "Gives back its parameters, texts.", List: true, Handler: echo,
+			Name: "core.prints", Reply: "string", Example: "one two", Help: "Gives back its parameters, texts.", List: true, Handler: echo,
 			Params: []rpc.Param{{Name: "text", Type: rpc.TString, Optional: true, Rest: true}},
 		},
 		{
-			Name: "core.ps", Help: "Tells what runs: process id and description in turns.",
+			Name: "core.ps", Reply: "values: int, string for each", Help: "Tells what runs: process id and description in turns.",
 			Handler: handler(func() ([]rpc.Value, error) {
 				var out []rpc.Value
 				for _, w := range d.Workers() {
@@ -84,26 +84,26 @@ func (s *Source) core() []*rpc.Method {
 				return out, nil
 			}),
 		},
-		{Name: "core.psa", Help: "Tells everything about what runs.", List: true, Handler: handler(s.psa)},
-		{Name: "core.psx", Help: "Tells what runs, with numbers.", List: true, Handler: handler(s.psx)},
-		{Name: "core.pwd", Help: "Tells the working directory.", List: true, Handler: handler(workingDir)},
-		{Name: "core.runinfo", Help: "Tells version, build, clock and run time.", Handler: handler(s.runinfo)},
+		{Name: "core.psa", Reply: "struct {index, pid, status, rank: int, description: string}", Help: "Tells everything about what runs.", List: true, Handler: handler(s.psa)},
+		{Name: "core.psx", Reply: "struct {IDX, PID: int, DSC: string}", Help: "Tells what runs, with numbers.", List: true, Handler: handler(s.psx)},
+		{Name: "core.pwd", Reply: "string", Help: "Tells the working directory.", List: true, Handler: handler(workingDir)},
+		{Name: "core.runinfo", Reply: "struct {name, version, sourceid, compiler, compiled, time_now, time_started: string, uptime_secs: int, utime_days: string}", Help: "Tells version, build, clock and run time.", Handler: handler(s.runinfo)},
 		{
-			Name: "core.shmmem", Help: "Tells the memory in use, in octets or the unit given (b, k, m, g).",
+			Name: "core.shmmem", Reply: "struct {total, free, used, real_used, max_used, fragments: int}", Example: "m", Help: "Tells the memory in use, in octets or the unit given (b, k, m, g).",
 			Params:  []rpc.Param{{Name: "unit", Type: rpc.TString, Optional: true}},
 			Handler: s.shmmem,
 		},
-		{Name: "core.sockets_list", Help: "Lists the SIP sockets.", Handler: handler(s.sockets)},
-		{Name: "core.tcp_info", Help: "Tells how many stream connections there are and may be.", Handler: handler(s.tcpInfo)},
-		{Name: "core.tcp_list", Help: "Lists the stream connections.", List: true, Handler: handler(s.tcpList)},
-		{Name: "core.tcp_options", Help: "Tells the settings of the stream transports.", Handler: handler(s.tcpOptions)},
+		{Name: "core.sockets_list", Reply: "list of socket: struct {proto, address, ipaddress, port, mcast, mhomed, virtual: string}", Help: "Lists the SIP sockets.", Handler: handler(s.sockets)},
+		{Name: "core.tcp_info", Reply: "struct {readers, max_connections, max_tls_connections, opened_connections, opened_tls_connections, write_queued_bytes: int}", Help: "Tells how many stream connections there are and may be.", Handler: handler(s.tcpInfo)},
+		{Name: "core.tcp_list", Reply: "struct {id: int, type, state: string, timeout, lifetime, ref_count: int, src_ip: string, src_port: int, dst_ip: string, dst_port: int}", Help: "Lists the stream connections.", List: true, Handler: handler(s.tcpList)},
+		{Name: "core.tcp_options", Reply: "struct {connect_timeout, send_timeout, …: int}", Help: "Tells the settings of the stream transports.", Handler: handler(s.tcpOptions)},
 		{Name: "core.uptime", Help: "Tells the time, the time of the start, and the seconds between.", Reply: "struct {now: string, up_since: string, uptime: int}", Handler: handler(s.uptime)},
 		{
 			Name: "core.udp4_raw_info", Help: "Tells how UDP over IPv4 is sent: always by ordinary sockets, so the first number is 0.",
 			Reply: "struct {udp4_raw, udp4_raw_mtu, udp4_raw_ttl: int}", Handler: handler(s.rawInfo),
 		},
 		{
-			Name: "core.version", Help: "Tells name, version and platform.",
+			Name: "core.version", Reply: "string", Help: "Tells name, version and platform.",
 			Handler: handler(func() ([]rpc.Value, error) {
 				b := d.Build()
 				return texts([]string{fmt.Sprintf("%s %s (%s/%s)", b.Name, b.Version, arch(), runtime.GOOS)}), nil

@@ -20,25 +20,25 @@ func (s *Source) statistics() []*rpc.Method {
 	const selection = ": names, groups with a colon (core:), or all."
 	return []*rpc.Method{
 		{
-			Name: "stats.get_statistics", Help: "Shows statistics as text" + selection, List: true,
+			Name: "stats.get_statistics", Reply: "string: GROUP:NAME = VALUE", Example: "core: usrloc:", Help: "Shows statistics as text" + selection, List: true,
 			Params: which, BadParams: missing, Handler: s.statText,
 		},
 		{
-			Name: "stats.fetch", Help: "Shows statistics as a struct of texts" + selection,
+			Name: "stats.fetch", Reply: "struct {GROUP.NAME: string, …}", Example: "core:", Help: "Shows statistics as a struct of texts" + selection,
 			Params: which, BadParams: missing, Handler: s.statFetch(func(n int64) rpc.Value {
 				return rpc.String(strconv.FormatInt(n, 10))
 			}),
 		},
 		{
-			Name: "stats.fetchn", Help: "Shows statistics as a struct of numbers" + selection,
+			Name: "stats.fetchn", Reply: "struct {GROUP.NAME: int, …}", Example: "core:", Help: "Shows statistics as a struct of numbers" + selection,
 			Params: which, BadParams: missing, Handler: s.statFetch(func(n int64) rpc.Value { return rpc.Double(n) }),
 		},
 		{
-			Name: "stats.clear_statistics", Help: "Sets statistics to zero and shows them" + selection,
+			Name: "stats.clear_statistics", Reply: "string: GROUP:NAME = NEW (OLD)", Example: "sl:200_replies", Help: "Sets statistics to zero and shows them" + selection,
 			Params: which, BadParams: missing, Changes: true, Handler: s.statClear,
 		},
 		{
-			Name: "stats.reset_statistics", Help: "Sets statistics to zero" + selection,
+			Name: "stats.reset_statistics", Example: "sl:200_replies", Help: "Sets statistics to zero" + selection,
 			Params: which, BadParams: missing, Changes: true, Handler: func(_ context.Context, c *rpc.Call) error {
 				for _, e := range s.selected(c) {
 					e.Reset()
@@ -47,17 +47,17 @@ func (s *Source) statistics() []*rpc.Method {
 			},
 		},
 
-		{Name: "cnt.get", Help: "Shows a counter, or all counters of a group.", Params: []rpc.Param{group, maybe}, Handler: s.cntGet},
-		{Name: "cnt.get_raw", Help: "Shows a counter's stored value.", Params: []rpc.Param{group, name}, Handler: s.cntGet},
-		{Name: "cnt.grp_get_all", Help: "Shows all counters of a group.", Params: []rpc.Param{group}, Handler: s.cntGet},
-		{Name: "cnt.get_vars", Help: "Shows all counters of a group.", Params: []rpc.Param{group}, Handler: s.cntGet},
-		{Name: "cnt.grps_list", Help: "Lists the groups of counters.", List: true, Handler: handler(s.cntGroups)},
-		{Name: "cnt.list_groups", Help: "Lists the groups of counters.", List: true, Handler: handler(s.cntGroups)},
-		{Name: "cnt.var_list", Help: "Lists the counters of a group.", List: true, Params: []rpc.Param{group}, Handler: s.cntVars},
-		{Name: "cnt.list_vars", Help: "Lists the counters of a group.", List: true, Params: []rpc.Param{group}, Handler: s.cntVars},
-		{Name: "cnt.help", Help: "Says what a counter counts.", Params: []rpc.Param{group, name}, Handler: s.cntHelp},
+		{Name: "cnt.get", Reply: "int, or struct {NAME: int, …}", Example: "core rcv_requests", Help: "Shows a counter, or all counters of a group.", Params: []rpc.Param{group, maybe}, Handler: s.cntGet},
+		{Name: "cnt.get_raw", Reply: "int", Example: "core rcv_requests", Help: "Shows a counter's stored value.", Params: []rpc.Param{group, name}, Handler: s.cntGet},
+		{Name: "cnt.grp_get_all", Reply: "struct {NAME: int, …}", Example: "core", Help: "Shows all counters of a group.", Params: []rpc.Param{group}, Handler: s.cntGet},
+		{Name: "cnt.get_vars", Reply: "struct {NAME: int, …}", Example: "core", Help: "Shows all counters of a group.", Params: []rpc.Param{group}, Handler: s.cntGet},
+		{Name: "cnt.grps_list", Reply: "string", Help: "Lists the groups of counters.", List: true, Handler: handler(s.cntGroups)},
+		{Name: "cnt.list_groups", Reply: "string", Help: "Lists the groups of counters.", List: true, Handler: handler(s.cntGroups)},
+		{Name: "cnt.var_list", Reply: "string", Example: "core", Help: "Lists the counters of a group.", List: true, Params: []rpc.Param{group}, Handler: s.cntVars},
+		{Name: "cnt.list_vars", Reply: "string", Example: "core", Help: "Lists the counters of a group.", List: true, Params: []rpc.Param{group}, Handler: s.cntVars},
+		{Name: "cnt.help", Reply: "string", Example: "core rcv_requests", Help: "Says what a counter counts.", Params: []rpc.Param{group, name}, Handler: s.cntHelp},
 		{
-			Name: "cnt.reset", Help: "Sets a counter to zero.", Params: []rpc.Param{group, name}, Changes: true,
+			Name: "cnt.reset", Example: "core fwd_requests", Help: "Sets a counter to zero.", Params: []rpc.Param{group, name}, Changes: true,
 			Handler: func(_ context.Context, c *rpc.Call) error {
 				e, err := s.counter(c)
 				if err == nil {

@@ -65,7 +65,7 @@ func (t *Transaction) onReply(c *run.Context, i int) {
 	b.code, b.faked = code, false
 	switch {
 	case code < 200:
-		if code > 100 && t.status.Load() < 200 {
+		if (code > 100 || t.table.Settings.Relay100.Bool(t.cfg)) && t.status.Load() < 200 {
 			t.relay(c, code)
 		}
 	case code < 300:

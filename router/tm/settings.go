@@ -27,15 +27,18 @@ type Settings struct {
 	CallidMatching                      cfg.Int
 	Reply408Code                        int
 	Reply408Reason                      string
-	Remap503, Relay100                  bool
+	Relay100                            cfg.Int
+	Remap503                            bool
 	FailureReplyMode                    int
 	ContactsAVP, ContactFlowsAVP        string
 }
 
 // NewSettings answers the defaults.
 func NewSettings() *Settings {
+	// Kamailio checks changes of these times, and what has a check is not read
+	// over RPC.
 	ms := func(def int, help string) cfg.Int {
-		return cfg.Int{Default: def, Max: 1 << 30, Help: help + ", ms", Flags: cfg.Atomic}
+		return cfg.Int{Default: def, Max: 1 << 30, Help: help + ", ms", Flags: cfg.Atomic | cfg.Hidden}
 	}
 	flag := func(def int, help string) cfg.Int {
 		return cfg.Int{Default: def, Max: 1, Help: help, Flags: cfg.Atomic}
@@ -43,11 +46,11 @@ func NewSettings() *Settings {
 	return &Settings{
 		FrTimer:             ms(30000, "wait for any reply of a branch"),
 		FrInvTimer:          ms(120000, "wait for the final reply to an INVITE after a provisional one"),
-		FrInvTimerNext:      ms(30000, "the same for later branches of serial forking"),
+		FrInvTimerNext:      cfg.Int{Default: 30000, Max: 1 << 30, Help: "the same for later branches of serial forking, ms"},
 		WtTimer:             ms(5000, "keep a finished transaction"),
 		DeleteTimer:         ms(200, "has no meaning any more; taken for old configurations"),
-		RetrTimer1:          cfg.Int{Default: 500, Min: 20, Max: 1 << 20, Help: "before the first repetition (T1), ms", Flags: cfg.Atomic},
-		RetrTimer2:          cfg.Int{Default: 4000, Min: 20, Max: 1 << 20, Help: "longest time between repetitions (T2), ms", Flags: cfg.Atomic},
+		RetrTimer1:          cfg.Int{Default: 500, Min: 20, Max: 1 << 20, Help: "before the first repetition (T1), ms", Flags: cfg.Atomic | cfg.Hidden},
+		RetrTimer2:          cfg.Int{Default: 4000, Min: 20, Max: 1 << 20, Help: "longest time between repetitions (T2), ms", Flags: cfg.Atomic | cfg.Hidden},
 		MaxInvLifetime:      ms(180000, "longest life of an INVITE transaction"),
 		MaxNonInvLifetime:   ms(32000, "longest life of another transaction"),
 		AutoInv100:          flag(1, "answer an INVITE with 100 at once"),
@@ -57,13 +60,14 @@ func NewSettings() *Settings {
 		UnmatchedCancel:     cfg.Int{Default: 0, Max: 2, Help: "a CANCEL without transaction: 0 relay with state, 1 forward without, 2 drop"},
 		DefaultCode:         cfg.Int{Default: 500, Min: 400, Max: 699, Help: "code of t_reply() when its own is none", Flags: cfg.Atomic},
 		DefaultReason:       cfg.Str{Default: "Server Internal Error", Help: "reason phrase of t_reply() when its own is none"},
-		CancelBMethod:       cfg.Int{Default: 1, Max: 2, Help: "cancelling a branch without any reply: 0 end it at once, 1 when it answers, 2 send CANCEL anyway"},
+		CancelBMethod:       cfg.Int{Default: 1, Max: 2, Flags: cfg.Hidden, Help: "cancelling a branch without any reply: 0 end it at once, 1 when it answers, 2 send CANCEL anyway"},
 		Disable6xx:          flag(0, "treat 6xx as any other failure"),
 		LocalCancelReason:   flag(1, "put a Reason into CANCELs of our own"),
 		E2ECancelReason:     flag(1, "pass on the Reason of a received CANCEL"),
 		RURIMatching:        flag(1, "compare the request URI when matching RFC 2543 requests"),
 		Via1Matching:        flag(1, "compare the topmost Via when matching RFC 2543 requests"),
 		CallidMatching:      flag(0, "compare Call-ID and CSeq besides the branch"),
+		Relay100:            flag(0, "pass on 100 replies, as a stateless proxy does"),
 		Reply408Code:        408,
 		Reply408Reason:      "Request Timeout",
 		Remap503:            true,
@@ -102,6 +106,7 @@ func (s *Settings) vars() []struct {
 		{"ruri_matching", &s.RURIMatching},
 		{"via1_matching", &s.Via1Matching},
 		{"callid_matching", &s.CallidMatching},
+		{"relay_100", &s.Relay100},
 	}
 }
 

@@ -3,6 +3,7 @@ package cfgrpc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"sipd/router/cfg"
@@ -25,20 +26,26 @@ var (
 
 // methods is the methods cfg.*, in order of their names.
 func (m *cfgRPC) methods() []*rpc.Method {
-	group := rpc.Param{Name: "group", Type: rpc.TString}
-	variable := rpc.Param{Name: "variable", Type: rpc.TString}
+	group := rpc.Param{Name: "group", Type: rpc.TString, Help: "a group, or an instance of it: group[id]"}
+	variable := rpc.Param{Name: "variable", Type: rpc.TString, Help: "the variable's name"}
 	optional := func(p rpc.Param) rpc.Param { p.Optional = true; return p }
 	two := []rpc.Param{group, variable}
-	value := func(t rpc.Type) []rpc.Param { return []rpc.Param{group, variable, {Name: "value", Type: t}} }
+	value := func(t rpc.Type) []rpc.Param {
+		return []rpc.Param{group, variable, {Name: "value", Type: t, Help: "the new value"}}
+	}
 	setter := func(name, help string, t rpc.Type, set func(cfg.Ref, string, rpc.Value) error) *rpc.Method {
-		return &rpc.Method{Name: name, Help: help, Params: value(t), Changes: true, Handler: m.set(set)}
+		example := "core debug 3"
+		if t == rpc.TString {
+			example = "tm default_reason Overload"
+		}
+		return &rpc.Method{Name: name, Help: help, Params: value(t), Changes: true, Example: example, Handler: m.set(set)}
 	}
 	now := func(r cfg.Ref, name string, v rpc.Value) error { return m.store.Set(r, name, v) }
 	later := func(r cfg.Ref, name string, v rpc.Value) error { return m.store.SetDelayed(r, name, v) }
 	const waits = ", at the next cfg.commit"
 	return []*rpc.Method{
 		{
-			Name: "cfg.add_group_inst", Help: "Makes an instance, group[id], that follows the default.", Changes: true,
+			Name: "cfg.add_group_inst", Example: "tm[1]", Help: "Makes an instance, group[id], that follows the default.", Changes: true,
 			Params:  []rpc.Param{group},
 			Handler: m.instance(func(r cfg.Ref) error { return m.store.AddInstance(r) }, faultAddGroup),
 		},
@@ -47,30 +54,30 @@ func (m *cfgRPC) methods() []*rpc.Method {
 			Handler: func(context.Context, *rpc.Call) error { m.store.Commit(); return nil },
 		},
 		{
-			Name: "cfg.del", Help: "Makes a variable of an instance follow the default again.", Changes: true, Params: two,
+			Name: "cfg.del", Example: "tm[1] fr_timer", Help: "Makes a variable of an instance follow the default again.", Changes: true, Params: two,
 			Handler: m.delete(func(r cfg.Ref, name string) error { return m.store.Delete(r, name) }),
 		},
 		{
-			Name: "cfg.del_delayed", Help: "Makes a variable of an instance follow the default again" + waits + ".",
+			Name: "cfg.del_delayed", Example: "tm[1] fr_timer", Help: "Makes a variable of an instance follow the default again" + waits + ".",
 			Changes: true, Params: two,
 			Handler: m.delete(func(r cfg.Ref, name string) error { return m.store.DeleteDelayed(r, name) }),
 		},
 		{
-			Name: "cfg.del_group_inst", Help: "Removes an instance, group[id].", Changes: true, Params: []rpc.Param{group},
+			Name: "cfg.del_group_inst", Example: "tm[1]", Help: "Removes an instance, group[id].", Changes: true, Params: []rpc.Param{group},
 			Handler: m.instance(func(r cfg.Ref) error { return m.store.DelInstance(r) }, faultDelGroup),
 		},
-		{Name: "cfg.diff", Help: "Shows the delayed changes: what is and what will be.", Handler: m.diff},
+		{Name: "cfg.diff", Reply: "values: struct {group name: string, group id: int (of an instance), variable name: string, old value, new value: int or string}", Help: "Shows the delayed changes: what is and what will be.", Handler: m.diff},
 		{
-			Name: "cfg.get", Help: "Shows a variable, or all of a group or an instance.",
+			Name: "cfg.get", Reply: "int or string, or struct {NAME: int or string, …}", Example: "core debug", Help: "Shows a variable, or all of a group or an instance.",
 			Params: []rpc.Param{group, optional(variable)}, BadParams: faultParams, Handler: m.get,
 		},
-		{Name: "cfg.help", Help: "Says what a variable is for, and its type.", Params: two, Handler: m.help},
+		{Name: "cfg.help", Reply: "values: string, string: what it is for, its type", Example: "core debug", Help: "Says what a variable is for, and its type.", Params: two, Handler: m.help},
 		{
-			Name: "cfg.list", Help: "Lists the variables, of one group or all.", List: true,
+			Name: "cfg.list", Reply: "string: GROUP: NAME", Example: "core", Help: "Lists the variables, of one group or all.", List: true,
 			Params: []rpc.Param{optional(group)}, Handler: m.list,
 		},
 		{
-			Name: "cfg.reset", Help: "Sets the variables of a group to the values they started with.", Changes: true,
+			Name: "cfg.reset", Example: "tm", Help: "Sets the variables of a group to the values they started with.", Changes: true,
 			Params: []rpc.Param{group}, Handler: m.reset,
 		},
 		{
@@ -143,8 +150,22 @@ func (m *cfgRPC) set(set func(cfg.Ref, string, rpc.Value) error) func(context.Co
 		if err != nil {
 			return faultSyntax
 		}
-		return m.fault(ctx, c, set(r, c.Str(1), c.Arg(2)), faultSet)
+		before := m.now(r, c.Str(1))
+		err = set(r, c.Str(1), c.Arg(2))
+		if err == nil {
+			c.Changed(r.String()+"."+c.Str(1), before, fmt.Sprint(c.Arg(2)))
+		}
+		return m.fault(ctx, c, err, faultSet)
 	}
+}
+
+// now is a variable's value for the log, read or not.
+func (m *cfgRPC) now(r cfg.Ref, name string) string {
+	v, err := m.store.Show(r, name)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprint(v)
 }
 
 func (m *cfgRPC) delete(del func(cfg.Ref, string) error) func(context.Context, *rpc.Call) error {

@@ -16,7 +16,8 @@ type ignored struct {
 	blst503, blstDef, blstMin, blstMax          cfg.Int
 	blstAdd, blstLookup                         cfg.Int
 	acExtra                                     cfg.Str
-	failureExec, callidCSeq, headersMode        int
+	callidCSeq, uacFr                           cfg.Int
+	failureExec, headersMode                    int
 	frAVP, frInvAVP, onSL                       string
 }
 
@@ -34,6 +35,7 @@ func (o *ignored) params() []module.Param {
 		return v
 	}
 	if o.acExtra.Help == "" {
+		o.acExtra.Null = true
 		o.acExtra.Help = "prefix of headers also copied to CANCEL and ACK; only the empty one is known"
 		o.acExtra.Check = func(v string) (string, error) {
 			if v != "" {
@@ -42,13 +44,24 @@ func (o *ignored) params() []module.Param {
 			return v, nil
 		}
 	}
+	if o.localAck.Help == "" {
+		o.localAck = cfg.Int{Max: 2, Flags: cfg.Atomic, Help: "where the ACK to a 2xx of an own INVITE goes; only 0, as RFC 3261"}
+		o.localAck.Check = func(n int) (int, error) {
+			if n != 0 {
+				return 0, errors.New("local_ack_mode is only 0: the ACK goes where RFC 3261 §13.2.2.4 says")
+			}
+			return n, nil
+		}
+	}
+	failover := flag(&o.reparseFailover, 1, "has no effect")
+	failover.Flags = cfg.Hidden
 	return []module.Param{
 		{Name: "noisy_ctimer", Help: "always done: an expired INVITE is answered", Value: flag(&o.noisyCtimer, 1, "always done: an expired INVITE is answered")},
 		{Name: "reparse_invite", Help: "always done: CANCEL and ACK are made from the INVITE as sent", Value: flag(&o.reparseInvite, 1, "always done: CANCEL and ACK are made from the INVITE as sent")},
-		{Name: "reparse_on_dns_failover", Help: "has no effect", Value: flag(&o.reparseFailover, 1, "has no effect")},
+		{Name: "reparse_on_dns_failover", Help: "has no effect", Value: failover},
 		{Name: "unix_tx_timeout", Help: "has no effect", Value: num(&o.unixTimeout, 500, "has no effect")},
 		{Name: "pass_provisional_replies", Help: "has no effect", Value: flag(&o.passProvisional, 0, "has no effect")},
-		{Name: "local_ack_mode", Help: "where the ACK to a 2xx of an own INVITE goes; only 0, as RFC 3261", Value: num(&o.localAck, 0, "where the ACK to a 2xx of an own INVITE goes; only 0, as RFC 3261")},
+		{Name: "local_ack_mode", Help: o.localAck.Help, Value: &o.localAck},
 		{Name: "blst_503", Help: "has no effect: there is no block list", Value: flag(&o.blst503, 0, "has no effect: there is no block list")},
 		{Name: "blst_503_def_timeout", Help: "has no effect", Value: num(&o.blstDef, 0, "has no effect")},
 		{Name: "blst_503_min_timeout", Help: "has no effect", Value: num(&o.blstMin, 0, "has no effect")},
@@ -57,7 +70,8 @@ func (o *ignored) params() []module.Param {
 		{Name: "blst_methods_lookup", Help: "has no effect", Value: num(&o.blstLookup, -9, "has no effect")},
 		{Name: "ac_extra_hdrs", Help: o.acExtra.Help, Value: &o.acExtra},
 		{Name: "failure_exec_mode", Help: "has no effect: the failure route of a failed relay is not run", Value: &o.failureExec, Max: 1},
-		{Name: "callid_cseq_matching", Help: "has no effect: Call-ID and CSeq are always where a look-up starts", Value: &o.callidCSeq, Max: 1},
+		{Name: "callid_cseq_matching", Help: "has no effect: Call-ID and CSeq are always where a look-up starts", Value: num(&o.callidCSeq, 0, "has no effect: Call-ID and CSeq are always where a look-up starts")},
+		{Name: "enable_uac_fr", Help: "has no effect: own requests run no failure route", Value: flag(&o.uacFr, 0, "has no effect: own requests run no failure route")},
 		{Name: "headers_mode", Help: "has no effect: the lines of a reply stay as they came", Value: &o.headersMode, Max: 1},
 		{Name: "fr_timer_avp", Help: "refused: use t_set_fr()", Value: &o.frAVP},
 		{Name: "fr_inv_timer_avp", Help: "refused: use t_set_fr()", Value: &o.frInvAVP},

@@ -60,12 +60,12 @@ type registrar struct {
 // New makes the module; it is what the list of modules names.
 func New() module.Module {
 	r := &registrar{
-		realmPrefix:    cfg.Str{Help: "prefix that is taken off the domain of an address of record"},
-		defaultExpires: cfg.Int{Default: 3600, Help: "seconds for contacts that ask for none"},
-		defaultRange:   cfg.Int{Max: 100, Help: "percent by which default_expires is shortened at random"},
-		expiresRange:   cfg.Int{Max: 100, Help: "percent by which the seconds asked for are shortened at random"},
-		minExpires:     cfg.Int{Default: 60, Help: "fewest seconds; 0 for no bound"},
-		maxExpires:     cfg.Int{Help: "most seconds; 0 for no bound"},
+		realmPrefix:    cfg.Str{Null: true, Help: "prefix that is taken off the domain of an address of record"},
+		defaultExpires: cfg.Int{Flags: cfg.Once, Default: 3600, Help: "seconds for contacts that ask for none"},
+		defaultRange:   cfg.Int{Flags: cfg.Once, Max: 100, Help: "percent by which default_expires is shortened at random"},
+		expiresRange:   cfg.Int{Flags: cfg.Once, Max: 100, Help: "percent by which the seconds asked for are shortened at random"},
+		minExpires:     cfg.Int{Flags: cfg.Once, Default: 60, Help: "fewest seconds; 0 for no bound"},
+		maxExpires:     cfg.Int{Flags: cfg.Once, Help: "most seconds; 0 for no bound"},
 		maxContacts:    cfg.Int{Help: "most contacts of an address of record; 0 for no bound"},
 		retryAfter:     cfg.Int{Help: "Retry-After of 5xx replies, seconds; 0 for none"},
 		caseSensitive:  cfg.Int{Help: "1: case counts in addresses of record"},
