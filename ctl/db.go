@@ -19,7 +19,8 @@ const dbShort = "Make, check, upgrade and migrate the database"
 
 func (a *App) dbCommand() *cobra.Command {
 	return group("db", dbShort,
-		a.dbCreateCommand(), a.dbStatusCommand(), a.dbVerifyCommand(),
+		a.dbCreateCommand(), a.dbStatusCommand(), a.dbVerifyCommand(), a.dbPlanCommand(), a.dbUpgradeCommand(),
+		a.dbDumpCommand(), a.dbLoadCommand(), a.dbShowCommand(), a.dbExecCommand(), a.dbShellCommand(), a.dbDropCommand(),
 		&cobra.Command{
 			Use: "version [TABLE...]", Short: "Print the version numbers of the tables", Args: want(0, -1),
 			Example: "  sipctl db version subscriber location",

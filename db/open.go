@@ -44,6 +44,7 @@ type DB struct {
 
 type options struct {
 	create, readOnly bool
+	patient          bool
 	dry              bool
 	conns            int
 	timeout, connect time.Duration
@@ -64,6 +65,10 @@ func ReadOnly() Option { return func(o *options) { o.readOnly = true } }
 // DryRun lets every transaction of [DB.Tx] do its work and then undoes it: what
 // would be refused is, and nothing is written.
 func DryRun() Option { return func(o *options) { o.dry = true } }
+
+// Patient lets a statement take as long as it takes: a change of a large table.
+// Without it a MySQL connection gives up after 30 s without a word.
+func Patient() Option { return func(o *options) { o.patient = true } }
 
 // MaxConns limits how many connections read at once (default 8).
 func MaxConns(n int) Option { return func(o *options) { o.conns = n } }
@@ -276,7 +281,10 @@ func (d *DB) openMySQL(l *location, o options) error {
 	c.ParseTime, c.Loc = true, time.UTC // labels only: see Time
 	c.ClientFoundRows = true            // an UPDATE to the same values counts its rows
 	c.TLSConfig = o.tls
-	c.Timeout, c.ReadTimeout, c.WriteTimeout = o.connect, 30*time.Second, 30*time.Second
+	c.Timeout = o.connect
+	if !o.patient {
+		c.ReadTimeout, c.WriteTimeout = 30*time.Second, 30*time.Second
+	}
 	// Strict: a value that does not fit is an error and not cut off.
 	c.Params = map[string]string{"sql_mode": "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"}
 	c.Collation = "utf8mb4_bin"

@@ -161,3 +161,19 @@ func (t *Tx) Do(ctx context.Context, query string) error {
 	_, err := t.tx.ExecContext(ctx, query)
 	return t.db.Wrap(err)
 }
+
+// Each runs a query and calls fn for every row; the row is what scan reads. No
+// other statement of the transaction may run meanwhile.
+func (t *Tx) Each(ctx context.Context, query string, fn func(scan func(dest ...any) error) error, args ...any) error {
+	rows, err := t.tx.QueryContext(ctx, t.Rebind(query), args...)
+	if err != nil {
+		return t.db.Wrap(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := fn(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return t.db.Wrap(rows.Err())
+}

@@ -109,7 +109,9 @@ func (ts Tables) readVersions(ctx context.Context, d *db.DB) error {
 	if !ts.Has("version", "table_name", column) {
 		return nil
 	}
-	rows, err := d.Reader().QueryContext(ctx, fmt.Sprintf("SELECT table_name, %s FROM version", d.Quote(column)))
+	// + 0: one type, though the column had two: PostgreSQL's driver keeps
+	// statements, and they do not outlive a change of type.
+	rows, err := d.Reader().QueryContext(ctx, fmt.Sprintf("SELECT table_name, %s + 0 FROM version", d.Quote(column)))
 	if err != nil {
 		return d.Wrap(err)
 	}

@@ -151,6 +151,11 @@ func (t *Table) PrimaryKey() []string {
 	return nil
 }
 
+// counts tells whether the primary key is a column that counts up.
+func (t *Table) counts() bool {
+	return len(t.PrimaryKey()) == 1 && t.Column(t.PrimaryKey()[0]).Auto
+}
+
 // Size is how many characters the column of the table holds. A table or
 // column that is not in the schema is a bug of the caller and panics.
 func (s *Schema) Size(table, column string) int {
