@@ -97,7 +97,12 @@ func (s *Shell) help(ctx context.Context, args []Word) error {
 		return s.print(vals)
 	}
 	if g, ok := s.signatureOf(ctx, name); ok {
-		vals = append([]rpc.Value{rpc.String(name + g.usage())}, vals...)
+		lines := g.lines(name)
+		all := append([]rpc.Value{rpc.String(lines[0])}, vals...)
+		for _, l := range lines[1:] {
+			all = append(all, rpc.String(l))
+		}
+		vals = all
 	}
 	return s.print(vals)
 }

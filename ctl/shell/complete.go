@@ -52,20 +52,50 @@ func (s *Shell) ask(ctx context.Context, method string, args ...rpc.Value) ([]st
 // the line before that word, and each candidate the whole word with a blank
 // behind it. Methods, aliases and own commands complete in the first place and
 // after help; a group and then a variable after cfg.* methods; a group and
-// then a counter after cnt.* methods.
+// then a counter after cnt.* methods; then what [sources] has: tables,
+// addresses of record, destinations, values. A word with blanks or quotes in
+// it is quoted.
 func (s *Shell) Complete(ctx context.Context, line string) (head string, candidates []string) {
 	if s.names == nil {
 		s.names = s.load(ctx)
 	}
 	start := strings.LastIndexAny(line, " \t") + 1
 	head, word := line[:start], line[start:]
-	for _, name := range s.names.candidates(s.Persona, strings.Fields(head)) {
+	before := commandWords(strings.Fields(head))
+	list := s.names.candidates(s.Persona, before)
+	if len(before) > 0 && !s.Persona.Elder {
+		if a, ok := s.Persona.alias(before[0]); ok {
+			before[0] = a.Method
+		}
+		list = append(list, s.values(ctx, before, word)...)
+	}
+	for _, name := range list {
 		if strings.HasPrefix(name, word) {
-			candidates = append(candidates, name+" ")
+			candidates = append(candidates, quoted(name)+" ")
 		}
 	}
 	slices.Sort(candidates)
 	return head, slices.Compact(candidates)
+}
+
+// commandWords takes watch and its options off.
+func commandWords(words []string) []string {
+	if len(words) == 0 || words[0] != "watch" {
+		return words
+	}
+	words = words[1:]
+	for len(words) > 1 && strings.HasPrefix(words[0], "-") {
+		words = words[2:]
+	}
+	return words
+}
+
+// quoted is a word as it must be typed.
+func quoted(word string) string {
+	if word != "" && !strings.ContainsAny(word, " \t'\"\\") {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // candidates are the words that may follow those before.

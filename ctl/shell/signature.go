@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sipd/ctl/plain"
+	"sipd/ctl/shell/reply"
 	"sipd/rpc"
 )
 
@@ -24,12 +25,32 @@ type param struct {
 	name     string
 	kind     byte // s, d, f, a
 	optional bool
+	help     string // "" where the daemon tells none
 }
 
 // signature is what is known of a method's parameters.
 type signature struct {
-	params []param
-	rest   bool // the last one repeats
+	params        []param
+	rest          bool   // the last one repeats
+	help, example string // of the method, where the daemon tells
+}
+
+// lines are what help says of a method.
+func (g *signature) lines(method string) []string {
+	lines := []string{method + g.usage()}
+	width := 0
+	for _, p := range g.params {
+		width = max(width, len(p.name))
+	}
+	for _, p := range g.params {
+		if p.help != "" {
+			lines = append(lines, fmt.Sprintf("  %-*s  %s", width, p.name, p.help))
+		}
+	}
+	if g.example != "" {
+		lines = append(lines, "example: "+method+" "+g.example)
+	}
+	return lines
 }
 
 // at is the kind of parameter i, 'a' for none that is known.
@@ -81,25 +102,36 @@ func parseSignature(line string) signature {
 		if kind == "" {
 			kind = "a"
 		}
-		g.params = append(g.params, param{name, kind[0], optional})
+		g.params = append(g.params, param{name: name, kind: kind[0], optional: optional})
 	}
 	return g
 }
 
-// typeKinds are the types of system.methodSignature, as XML-RPC names them.
+// typeKinds are the names that daemons have for types: sipd's and XML-RPC's.
 var typeKinds = map[string]byte{
-	"int": 'd', "i4": 'd', "i8": 'd', "boolean": 'd', "dateTime.iso8601": 'd', "double": 'f', "string": 's',
+	"int": 'd', "i4": 'd', "i8": 'd', "bool": 'd', "boolean": 'd', "time": 'd', "dateTime.iso8601": 'd',
+	"double": 'f', "string": 's',
 }
 
-// signatureOf asks the daemon for a method's parameters: a list whose first
-// element is the reply's type, or several such lists, of which the longest
-// counts. A daemon that does not tell, as no Kamailio does, is answered by the
-// table.
+// kindOf is the kind of a named type.
+func kindOf(name string) byte {
+	if k, ok := typeKinds[name]; ok {
+		return k
+	}
+	return 'a'
+}
+
+// signatureOf asks the daemon for a method's parameters: sipd describes them,
+// others may have the signatures of XML-RPC. A daemon that tells neither, as no
+// Kamailio does, is answered by the table.
 func (s *Shell) signatureOf(ctx context.Context, method string) (signature, bool) {
 	if g, ok := s.signatures[method]; ok {
 		return g, true
 	}
-	g, ok := s.askSignature(ctx, method)
+	g, ok := s.described(ctx, method)
+	if !ok {
+		g, ok = s.askSignature(ctx, method)
+	}
 	if !ok {
 		g, ok = lookupKnown(method)
 	}
@@ -112,6 +144,44 @@ func (s *Shell) signatureOf(ctx context.Context, method string) (signature, bool
 	return g, ok
 }
 
+// described reads the answer of system.describe.
+func (s *Shell) described(ctx context.Context, method string) (signature, bool) {
+	vals, err := s.call(ctx, "system.describe", rpc.String(method))
+	if err != nil || len(vals) != 1 {
+		return signature{}, false
+	}
+	about, ok := vals[0].(rpc.Struct)
+	params, isList := member(about, "params").(rpc.Array)
+	if empty, isStruct := member(about, "params").(rpc.Struct); isStruct && len(empty) == 0 {
+		isList = true // an empty list looks so on BinRPC
+	}
+	if !ok || !isList {
+		return signature{}, false
+	}
+	g := signature{help: text(about, "help"), example: text(about, "example")}
+	for _, v := range params {
+		p, _ := v.(rpc.Struct)
+		g.params = append(g.params, param{name: text(p, "name"), kind: kindOf(text(p, "type")), optional: truth(p, "optional"), help: text(p, "help")})
+		g.rest = truth(p, "rest")
+	}
+	return g, true
+}
+
+func member(s rpc.Struct, name string) rpc.Value {
+	for _, m := range s {
+		if m.Name == name {
+			return m.Value
+		}
+	}
+	return nil
+}
+
+func text(s rpc.Struct, name string) string { return reply.Text(member(s, name)) }
+func truth(s rpc.Struct, name string) bool  { return text(s, name) == "1" }
+
+// askSignature reads the answer of system.methodSignature: a list whose first
+// element is the reply's type, or several such lists, of which the longest
+// counts.
 func (s *Shell) askSignature(ctx context.Context, method string) (signature, bool) {
 	vals, err := s.call(ctx, "system.methodSignature", rpc.String(method))
 	if err != nil || len(vals) == 0 {
@@ -124,11 +194,7 @@ func (s *Shell) askSignature(ctx context.Context, method string) (signature, boo
 	table, _ := lookupKnown(method) // has names
 	var g signature
 	for i, t := range types[1:] {
-		kind, ok := typeKinds[t]
-		if !ok {
-			kind = 'a'
-		}
-		p := param{kind: kind}
+		p := param{kind: kindOf(t)}
 		if i < len(table.params) {
 			p.name, p.optional = table.params[i].name, table.params[i].optional
 		}
