@@ -19,18 +19,23 @@ func (a *App) aliasCommand() *cobra.Command {
 	}
 	list.Flags().StringVar(&f.Domain, "domain", "", "only in this `domain`")
 	f.declare(list)
-	return group("alias", aliasShort,
-		&cobra.Command{
-			Use: "add USER ALIAS...", Short: "Give a user more addresses", Args: want(2, -1), ValidArgsFunction: a.completeUsers,
-			RunE: func(cmd *cobra.Command, args []string) error { return a.aliasAdd(cmd.Context(), args[0], args[1:]) },
+	var ifNot, ifThere bool
+	add := &cobra.Command{
+		Use: "add USER ALIAS...", Short: "Give a user more addresses", Args: want(2, -1), ValidArgsFunction: a.completeUsers,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.aliasAdd(cmd.Context(), args[0], args[1:], ifNot)
 		},
-		&cobra.Command{
-			Use: "rm ALIAS...", Aliases: []string{"remove"}, Short: "Take addresses away", Args: want(1, -1), ValidArgsFunction: a.completeAliases,
-			RunE: func(cmd *cobra.Command, args []string) error { return a.aliasRemove(cmd.Context(), args) },
-		}, list, importAliases.command(a), a.exportCommand("aliases", a.aliasExport, false))
+	}
+	add.Flags().BoolVar(&ifNot, "if-not-exists", false, "be content when it leads to the user already")
+	rm := &cobra.Command{
+		Use: "rm ALIAS...", Aliases: []string{"remove"}, Short: "Take addresses away", Args: want(1, -1), ValidArgsFunction: a.completeAliases,
+		RunE: func(cmd *cobra.Command, args []string) error { return a.aliasRemove(cmd.Context(), args, ifThere) },
+	}
+	rm.Flags().BoolVar(&ifThere, "if-exists", false, "be content when there is no such alias")
+	return group("alias", aliasShort, add, rm, list, importAliases.command(a), a.exportCommand("aliases", a.aliasExport, false))
 }
 
-func (a *App) aliasAdd(ctx context.Context, name string, names []string) error {
+func (a *App) aliasAdd(ctx context.Context, name string, names []string, ifNot bool) error {
 	addr, err := a.address(name)
 	if err != nil {
 		return err
@@ -47,6 +52,10 @@ func (a *App) aliasAdd(ctx context.Context, name string, names []string) error {
 	for _, al := range aliases {
 		err := dir.AddAlias(ctx, addr, al)
 		if taken(err) {
+			if u, e := dir.User(ctx, al); ifNot && e == nil && u.Address == addr {
+				errs = append(errs, a.say("%s is an alias of %s already; nothing was changed", al, addr))
+				continue
+			}
 			err = existing(ctx, dir, al)
 		}
 		if err != nil {
@@ -60,7 +69,7 @@ func (a *App) aliasAdd(ctx context.Context, name string, names []string) error {
 	return errors.Join(errs...)
 }
 
-func (a *App) aliasRemove(ctx context.Context, names []string) error {
+func (a *App) aliasRemove(ctx context.Context, names []string, ifThere bool) error {
 	aliases, err := a.addresses(names)
 	if err != nil {
 		return err
@@ -72,6 +81,10 @@ func (a *App) aliasRemove(ctx context.Context, names []string) error {
 	var errs []error
 	for _, al := range aliases {
 		if err := dir.RemoveAlias(ctx, al); err != nil {
+			if errors.Is(err, db.ErrNoAlias) && ifThere {
+				errs = append(errs, a.say("there is no alias %s; nothing was changed", al))
+				continue
+			}
 			if errors.Is(err, db.ErrNoAlias) {
 				err = hinted(err, "to see which there are: sipctl alias list")
 			}

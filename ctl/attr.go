@@ -68,6 +68,29 @@ func (a *App) attrCommand() *cobra.Command {
 		},
 	}
 	set.Flags().StringVar(&typ, "type", "auto", "`type` of the values: string, int, or auto as declared")
+	var addType string
+	add := &cobra.Command{
+		Use: "add USER NAME=VALUE...", Short: "Give attributes one more value each", Args: want(1, -1), ValidArgsFunction: a.completeUsers,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			owner, rest, err := o.owner(cmd, a, args)
+			if err != nil {
+				return err
+			}
+			t, err := db.ParseAttrType(addType)
+			if err != nil {
+				return usagef(cmd, "%v", err)
+			}
+			attrs, err := parseAttrs(cmd, rest, t)
+			if err == nil && len(attrs) == 0 {
+				err = usagef(cmd, "an attribute is missing, as NAME=VALUE")
+			}
+			if err != nil {
+				return err
+			}
+			return a.attrAdd(cmd.Context(), owner, attrs)
+		},
+	}
+	add.Flags().StringVar(&addType, "type", "auto", "`type` of the values: string, int, or auto as declared")
 	show := &cobra.Command{
 		Use: "show USER [NAME]", Aliases: []string{"list"}, Short: "Show attributes", Args: want(0, 2), ValidArgsFunction: a.completeUsers,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -94,10 +117,10 @@ func (a *App) attrCommand() *cobra.Command {
 			return usagef(cmd, "it takes the NAME of the attribute and perhaps a VALUE")
 		},
 	}
-	for _, c := range []*cobra.Command{set, show, rm} {
+	for _, c := range []*cobra.Command{add, set, show, rm} {
 		o.declare(c)
 	}
-	return group("attr", attrShort, set, show, rm, importAttrs.command(a), a.exportCommand("attributes", a.attrExport, false))
+	return group("attr", attrShort, add, set, show, rm, importAttrs.command(a), a.exportCommand("attributes", a.attrExport, false))
 }
 
 // parseAttrs reads NAME=VALUE.
@@ -132,7 +155,21 @@ func (a *App) attrSet(ctx context.Context, o db.Owner, attrs []db.Attr) error {
 		}
 		return explain(ctx, dir, err, o.Domain)
 	}
-	return a.say("set %d attributes of %s", len(attrs), ownerName(o))
+	return a.done(ctx, attrReload(dir, o), "set %d attributes of %s", len(attrs), ownerName(o))
+}
+
+func (a *App) attrAdd(ctx context.Context, o db.Owner, attrs []db.Attr) error {
+	dir, err := a.directory(ctx)
+	if err != nil {
+		return err
+	}
+	if err := dir.AddAttr(ctx, o, attrs...); err != nil {
+		if errors.Is(err, db.ErrNoAttr) {
+			return hinted(err, "for text add: --type string")
+		}
+		return explain(ctx, dir, err, o.Domain)
+	}
+	return a.done(ctx, attrReload(dir, o), "added %d values to the attributes of %s", len(attrs), ownerName(o))
 }
 
 func (a *App) attrRemove(ctx context.Context, o db.Owner, name string, value *string) error {
@@ -144,7 +181,7 @@ func (a *App) attrRemove(ctx context.Context, o db.Owner, name string, value *st
 	if err != nil {
 		return explainAttr(explain(ctx, dir, err, o.Domain))
 	}
-	return a.say("removed %d values of attribute %s of %s", n, name, ownerName(o))
+	return a.done(ctx, attrReload(dir, o), "removed %d values of attribute %s of %s", n, name, ownerName(o))
 }
 
 func (a *App) attrShow(ctx context.Context, o db.Owner, name string) error {
@@ -161,6 +198,18 @@ func (a *App) attrShow(ctx context.Context, o db.Owner, name string) error {
 		w.Row(x.Name, x.Type.String(), x.Value)
 	}
 	return w.Close()
+}
+
+// attrReload lets a server read attributes again that it keeps in memory: those
+// of domains and of everyone.
+func attrReload(dir db.Directory, o db.Owner) string {
+	switch {
+	case o.Domain != "":
+		return domainReload
+	case o == db.Global() && dir.Flavour() == db.SER:
+		return "global.reload"
+	}
+	return ""
 }
 
 func ownerName(o db.Owner) string {

@@ -18,13 +18,21 @@ const domainShort = "Domains that are served"
 
 func (a *App) domainCommand() *cobra.Command {
 	var d db.Domain
+	var idType string
+	var ifNot, ifThere bool
 	add := &cobra.Command{
 		Use: "add DOMAIN", Short: "Serve a domain", Args: want(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d.Name = strings.ToLower(args[0])
-			return a.domainAdd(cmd.Context(), d)
+			var err error
+			if d.IDType, err = db.ParseIDType(idType); err != nil {
+				return usagef(cmd, "%v", err)
+			}
+			return a.domainAdd(cmd.Context(), d, ifNot)
 		},
 	}
+	add.Flags().StringVar(&idType, "id-type", "uri", "how a did that is not given is made: `uri` (the name), int (the next number; ser flavour) or uuid")
+	add.Flags().BoolVar(&ifNot, "if-not-exists", false, "be content when it is served already")
 	add.Flags().StringArrayVar(&d.Aliases, "alias", nil, "another `name` of it; again for more")
 	add.Flags().StringVar(&d.DID, "did", "", "its `id` in other tables (default the name)")
 	add.Flags().StringVar(&d.Realm, "realm", "", "digest `realm` of its users (default the name; ser flavour)")
@@ -33,9 +41,10 @@ func (a *App) domainCommand() *cobra.Command {
 		Use: "rm DOMAIN", Aliases: []string{"remove"}, Short: "Serve a domain no longer", Args: want(1, 1),
 		ValidArgsFunction: a.completeDomains,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.domainRemove(cmd.Context(), args[0], cascade)
+			return a.domainRemove(cmd.Context(), args[0], cascade, ifThere)
 		},
 	}
+	rm.Flags().BoolVar(&ifThere, "if-exists", false, "be content when it is not served")
 	rm.Flags().BoolVar(&cascade, "cascade", false, "remove its users too")
 	var f nameFlags
 	list := &cobra.Command{
@@ -48,7 +57,7 @@ func (a *App) domainCommand() *cobra.Command {
 			Use: "show DOMAIN", Short: "Show a domain by any of its names", Args: want(1, 1),
 			ValidArgsFunction: a.completeDomains,
 			RunE:              func(cmd *cobra.Command, args []string) error { return a.domainShow(cmd.Context(), args[0]) },
-		}, rm, importDomains.command(a), a.exportCommand("domains", a.domainExport, false),
+		}, rm, a.domainEnableCommand(), a.domainDisableCommand(), a.reloadCommand(domainReload), a.liveCommand("domain.dump"), importDomains.command(a), a.exportCommand("domains", a.domainExport, false),
 		group("alias", "Other names of a domain",
 			&cobra.Command{
 				Use: "add DOMAIN ALIAS", Short: "Give a domain one more name", Args: want(2, 2),
@@ -83,15 +92,50 @@ func (n *nameFlags) filter() db.Filter {
 	return f
 }
 
-func (a *App) domainAdd(ctx context.Context, d db.Domain) error {
+func (a *App) domainAdd(ctx context.Context, d db.Domain, ifNot bool) error {
 	dir, err := a.directory(ctx)
 	if err != nil {
 		return err
 	}
 	if err := dir.AddDomain(ctx, d); err != nil {
+		if have, e := dir.Domain(ctx, d.Name); taken(err) && ifNot && e == nil && have.Name == d.Name {
+			return a.say("domain %s is served already; nothing was changed", d.Name)
+		}
 		return explainDomain(err)
 	}
-	return a.say("added domain %s", d.Name)
+	return a.done(ctx, domainReload, "added domain %s", d.Name)
+}
+
+// domainReload lets a server read domains and their attributes again.
+const domainReload = "domain.reload"
+
+func (a *App) domainEnableCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "enable DOMAIN", Short: "Serve a domain again (ser flavour)", Args: want(1, 1), ValidArgsFunction: a.completeDomains,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.domainDisable(cmd.Context(), args[0], false)
+		},
+	}
+}
+
+func (a *App) domainDisableCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "disable DOMAIN", Short: "Serve a domain no longer, keeping the data (ser flavour)", Args: want(1, 1), ValidArgsFunction: a.completeDomains,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.domainDisable(cmd.Context(), args[0], true)
+		},
+	}
+}
+
+func (a *App) domainDisable(ctx context.Context, name string, off bool) error {
+	dir, err := a.directory(ctx)
+	if err != nil {
+		return err
+	}
+	if err := dir.SetDomainDisabled(ctx, name, off); err != nil {
+		return explain(ctx, dir, err, name)
+	}
+	return a.done(ctx, domainReload, "%s domain %s", map[bool]string{true: "disabled", false: "enabled"}[off], name)
 }
 
 func explainDomain(err error) error {
@@ -109,7 +153,7 @@ func (a *App) domainAliasAdd(ctx context.Context, domain, alias string) error {
 	if err := dir.AddDomainAlias(ctx, domain, alias); err != nil {
 		return explainDomain(explain(ctx, dir, err, domain))
 	}
-	return a.say("added %s, another name of domain %s", strings.ToLower(alias), domain)
+	return a.done(ctx, domainReload, "added %s, another name of domain %s", strings.ToLower(alias), domain)
 }
 
 func (a *App) domainAliasRemove(ctx context.Context, alias string) error {
@@ -124,22 +168,25 @@ func (a *App) domainAliasRemove(ctx context.Context, alias string) error {
 	if d.Name == strings.ToLower(alias) {
 		return fmt.Errorf("%s is the name of the domain itself; to remove it: sipctl domain rm %s", d.Name, d.Name)
 	}
-	return a.domainRemove(ctx, alias, false)
+	return a.domainRemove(ctx, alias, false, false)
 }
 
-func (a *App) domainRemove(ctx context.Context, name string, cascade bool) error {
+func (a *App) domainRemove(ctx context.Context, name string, cascade, ifThere bool) error {
 	dir, err := a.directory(ctx)
 	if err != nil {
 		return err
 	}
 	counts, err := dir.RemoveDomain(ctx, name, cascade)
+	if errors.Is(err, db.ErrNoDomain) && ifThere {
+		return a.say("domain %s is not served; nothing was changed", name)
+	}
 	if errors.Is(err, db.ErrInUse) {
 		return hinted(err, "to remove them too: sipctl domain rm %s --cascade", name)
 	}
 	if err != nil {
 		return explain(ctx, dir, err, name)
 	}
-	return a.say("removed domain %s (%s)", strings.ToLower(name), rowsOf(counts))
+	return a.done(ctx, domainReload, "removed domain %s (%s)", strings.ToLower(name), rowsOf(counts))
 }
 
 // rowsOf is "2 rows: domain 1, domain_attrs 1".

@@ -19,6 +19,7 @@ type listFlags struct {
 	limit   int
 	offset  int
 	secrets bool
+	deleted bool // rows that are marked as deleted too
 }
 
 // declare gives a list its flags; where is for the lists that know conditions.

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sipd/ctl/output"
 	"sipd/db"
 	"sipd/db/directory"
+	"sipd/db/serdb"
 	"sipd/db/table"
 	"sipd/schema"
 )
@@ -56,6 +58,8 @@ type place struct {
 	stamp  string            // column of the last change
 	secret []string          // columns that show only when asked
 	repeat bool              // several rows may have the same key
+	flags  bool              // it has SER's column flags
+	touch  string            // attribute of everyone that tells SER's timer of a change
 }
 
 // arg is an argument that becomes the value of a column or several.
@@ -234,6 +238,13 @@ func (r *Rows) parsed(given map[string]string) ([]table.Cell, error) {
 		if !ok {
 			continue
 		}
+		if r.place.flags && (c.Name == "flags" || c.Name == "default_flags") {
+			f, err := serdb.ParseFlags(text)
+			if err != nil {
+				return nil, &db.FieldError{Field: c.Name, Value: text, Why: "are none: " + err.Error()}
+			}
+			text = strconv.FormatUint(uint64(f.Set), 10)
+		}
 		v, err := r.t.Parse(c.Name, text)
 		if err != nil {
 			return nil, err
@@ -294,7 +305,7 @@ func (r *Rows) addTx(ctx context.Context, tx *db.Tx, cells []table.Cell, name fu
 		where = r.sameKey(cells)
 	}
 	if where != nil {
-		n, err := r.t.CountTx(ctx, tx, where)
+		n, err := r.t.CountTx(ctx, tx, r.alive(where))
 		if err != nil {
 			return err
 		}
@@ -302,7 +313,17 @@ func (r *Rows) addTx(ctx context.Context, tx *db.Tx, cells []table.Cell, name fu
 			return fmt.Errorf("%s %s %w", r.noun.thing, name(), db.ErrExists)
 		}
 	}
-	return r.t.AddTx(ctx, tx, cells...)
+	if r.place.flags { // one marked as deleted holds its place in the unique index
+		if dead := r.sameKey(cells); dead != nil {
+			if _, err := r.t.RemoveTx(ctx, tx, append(dead, table.Cond{Column: "flags", Op: table.Bits, Value: int64(128)})); err != nil {
+				return err
+			}
+		}
+	}
+	if err := r.t.AddTx(ctx, tx, cells...); err != nil {
+		return err
+	}
+	return r.touch(ctx, tx)
 }
 
 // sameKey are the conditions that find the new row's key, whose columns have
@@ -338,11 +359,32 @@ func (r *Rows) Set(ctx context.Context, where []table.Cond, given map[string]str
 	if r.place.stamp != "" && given[r.place.stamp] == "" {
 		given[r.place.stamp] = "now"
 	}
+	change, relative := serdb.Flags{}, false
+	if spec, ok := given["flags"]; ok && r.place.flags {
+		var err error
+		if change, err = serdb.ParseFlags(spec); err != nil {
+			return 0, &db.FieldError{Field: "flags", Value: spec, Why: "are none: " + err.Error()}
+		}
+		relative = true
+		delete(given, "flags")
+	}
 	cells, err := r.parsed(given)
 	if err != nil {
 		return 0, err
 	}
-	n, err := r.t.Set(ctx, where, cells...)
+	n := 0
+	err = r.dir.DB().Tx(ctx, func(tx *db.Tx) (err error) {
+		if relative { // first: the other columns may be among the conditions
+			n, err = r.t.ChangeTx(ctx, tx, where, "flags", func(v int64) int64 { return int64(change.Apply(uint32(v))) })
+		}
+		if err == nil && len(cells) > 0 {
+			n, err = r.t.SetTx(ctx, tx, where, cells...)
+		}
+		if err == nil {
+			err = r.touch(ctx, tx)
+		}
+		return err
+	})
 	if err == nil && n == 0 {
 		err = errNoRow{"such " + r.noun.thing, r.noun.name}
 	}
@@ -363,10 +405,37 @@ func (r *Rows) Remove(ctx context.Context, where []table.Cond, most int) (int, e
 		if most >= 0 && n > most {
 			return tooMany{n, r.noun.thing}
 		}
-		n, err = r.t.RemoveTx(ctx, tx, where)
-		return err
+		if n, err = r.t.RemoveTx(ctx, tx, where); err != nil {
+			return err
+		}
+		return r.touch(ctx, tx)
 	})
 	return n, err
+}
+
+// touch tells SER's timer that it has to read again.
+func (r *Rows) touch(ctx context.Context, tx *db.Tx) error {
+	if s, ok := r.dir.(*serdb.Directory); ok && r.place.touch != "" {
+		return s.Touch(ctx, tx, r.place.touch)
+	}
+	return nil
+}
+
+// flagsShown writes the flags of a row with letters, for people.
+func (r *Rows) flagsShown(columns []string, row []any) {
+	for i, c := range columns {
+		if n, ok := row[i].(int64); ok && r.place.flags && (c == "flags" || c == "default_flags") {
+			row[i] = serdb.FormatFlags(uint32(n))
+		}
+	}
+}
+
+// alive leaves out rows that are marked as deleted.
+func (r *Rows) alive(where []table.Cond) []table.Cond {
+	if !r.place.flags {
+		return where
+	}
+	return append(slices.Clone(where), table.Cond{Column: "flags", Op: table.None, Value: int64(128)})
 }
 
 // tooMany tells that more rows meet the conditions than were to be removed.
@@ -389,11 +458,17 @@ func (a *App) printRows(ctx context.Context, r *Rows, where []table.Cond, l *lis
 	if err != nil {
 		return err
 	}
+	if where = append(where, more...); !l.deleted {
+		where = r.alive(where)
+	}
 	w := output.New(a.Out, a.set.output, columns...)
-	q := table.Query{Columns: columns, Where: append(where, more...), Sort: l.sort, Limit: l.limit, Offset: l.offset}
+	q := table.Query{Columns: columns, Where: where, Sort: l.sort, Limit: l.limit, Offset: l.offset}
 	for row, err := range r.t.Rows(ctx, q) {
 		if err != nil {
 			return err
+		}
+		if a.set.output.Screen() {
+			r.flagsShown(columns, row)
 		}
 		if err := w.Row(row...); err != nil {
 			return err

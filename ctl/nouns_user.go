@@ -67,8 +67,34 @@ var userNouns = []*noun{
 			place{table: "cpl", key: []arg{ofUID()}, screen: []string{"uid"}}),
 	},
 	{
-		name: "uri", part: "users", short: "URIs of users: their own and their others (ser flavour), and those of module uri_db", thing: "URI user", example: "alice@example.com 100",
-		in: kamailio(place{table: "uri", add: []arg{ofUser("username", "domain"), val("URI_USER", "uri_user")}, key: []arg{ofUser("username", "domain"), val("URI_USER", "uri_user")}, stamp: "last_modified"}),
+		name: "uri", part: "users", short: "URIs of users: their own and their others (ser flavour), and those of module uri_db", thing: "URI user", example: "alice@example.com 100@example.com",
+		in: both(
+			place{table: "uri", add: []arg{ofUser("username", "domain"), val("URI_USER", "uri_user")}, key: []arg{ofUser("username", "domain"), val("URI_USER", "uri_user")}, stamp: "last_modified"},
+			place{
+				table: "uri", add: []arg{ofUID(), didPair("URI", "username", "did")}, key: []arg{ofUID(), didPair("URI", "username", "did")},
+				preset: map[string]string{"flags": "57", "scheme": "sip"}, flags: true,
+			}),
+	},
+	{
+		name: "cred", part: "users", short: "Digest credentials (ser flavour); user passwd changes the secrets", thing: "credential", noAdd: true,
+		in: ser(place{
+			table: "credentials", key: []arg{ofUID(), val("AUTH_USER", "auth_username"), val("REALM", "realm")}, flags: true,
+			secret: []string{"password", "ha1", "ha1b"}, screen: []string{"uid", "auth_username", "realm", "did", "flags"},
+		}),
+	},
+	{
+		name: "attrtype", part: "users", short: "Which attributes there are: type, flags, description (ser flavour)", thing: "attribute type", example: "color --raw-type 2 --rich-type string --default-flags sw --priority 256",
+		in: ser(place{
+			table: "attr_types", add: []arg{checked("NAME", "name", noBlanks)}, key: []arg{val("NAME", "name")}, flags: true, preset: map[string]string{"default_flags": "33"},
+			screen: []string{"name", "rich_type", "raw_type", "default_flags", "flags", "priority", "access", "grp"},
+		}),
+	},
+	{
+		name: "uriattr", part: "users", short: "Attributes of single URIs (ser flavour)", thing: "attribute", example: "100@example.com lang cs",
+		in: ser(place{
+			table: "uri_attrs", add: []arg{didPair("URI", "username", "did"), checked("NAME", "name", noBlanks), val("VALUE", "value")},
+			key: []arg{didPair("URI", "username", "did"), val("NAME", "name"), opt("VALUE", "value")}, flags: true, preset: map[string]string{"type": "2", "flags": "33", "scheme": "sip"}, repeat: true,
+		}),
 	},
 	{
 		name: "phonebook", short: "Address books (ser flavour)", thing: "entry", example: "alice@example.com sip:bob@example.com --fname Bob",

@@ -19,16 +19,24 @@ import (
 type passwordFlags struct {
 	plain, file string
 	ha1, ha1b   string
+	algorithm   string
 	stdin, none bool
 	keep        bool
 }
 
-func (p *passwordFlags) declare(cmd *cobra.Command, none bool) {
+// declareSource declares where a password comes from.
+func (p *passwordFlags) declareSource(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.BoolVar(&p.stdin, "password-stdin", false, "read the password from standard input: the first line")
 	f.StringVar(&p.file, "password-file", "", "read the password from a `file`: the first line")
 	f.StringVarP(&p.plain, "password", "p", "", "the `password` itself, which everybody on this machine can see meanwhile; for old scripts")
+}
+
+func (p *passwordFlags) declare(cmd *cobra.Command, none bool) {
+	p.declareSource(cmd)
+	f := cmd.Flags()
+	f.StringVar(&p.algorithm, "algorithm", "MD5", "`name` of the digest algorithm of ha1 and ha1b, as the server is configured: MD5, SHA-256, SHA-512-256")
 	f.StringVar(&p.ha1, "ha1", "", "the `hash` MD5(user:realm:password) in place of a password")
 	f.StringVar(&p.ha1b, "ha1b", "", "the `hash` MD5(user@domain:realm:password), beside --ha1")
 	if none {
@@ -65,6 +73,11 @@ func (p *passwordFlags) read(ctx context.Context, cmd *cobra.Command, a *App, wh
 		return db.Password{None: true}, nil
 	case p.ha1 != "":
 		return db.Password{HA1: p.ha1, HA1B: p.ha1b}, nil
+	}
+	if pw.Algorithm, err = db.ParseAlgorithm(p.algorithm); err != nil {
+		return pw, usagef(cmd, "%v", err)
+	}
+	switch {
 	case cmd.Flags().Changed("password"):
 		pw.Plain = p.plain
 	case p.stdin:
@@ -75,6 +88,26 @@ func (p *passwordFlags) read(ctx context.Context, cmd *cobra.Command, a *App, wh
 		pw.Plain, err = a.askPassword(ctx, cmd, who)
 	}
 	return pw, err
+}
+
+// plaintext gets a password that exists: asked for once.
+func (p *passwordFlags) plaintext(cmd *cobra.Command, a *App, who db.Address) (string, error) {
+	switch {
+	case cmd.Flags().Changed("password"):
+		return p.plain, nil
+	case p.stdin:
+		return firstLine(a.In, "standard input")
+	case p.file != "":
+		return passwordFile(p.file)
+	}
+	f, ok := a.In.(*os.File)
+	if !ok || !isTerminal(f) {
+		return "", usagef(cmd, "there is no terminal to ask for the password; give --password-stdin or --password-file FILE")
+	}
+	fmt.Fprintf(a.Err, "Password of %s: ", who)
+	b, err := term.ReadPassword(int(f.Fd()))
+	fmt.Fprintln(a.Err)
+	return string(b), err
 }
 
 const longestPassword = 4096

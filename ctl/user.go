@@ -9,6 +9,7 @@ import (
 
 	"sipd/ctl/output"
 	"sipd/db"
+	"sipd/rpc"
 )
 
 const userShort = "Users with their passwords"
@@ -21,10 +22,7 @@ func (a *App) userCommand() *cobra.Command {
 			Use: "show USER", Short: "Show a user, by address or alias", Args: want(1, 1), ValidArgsFunction: users,
 			RunE: func(cmd *cobra.Command, args []string) error { return a.userShow(cmd.Context(), args[0]) },
 		},
-		&cobra.Command{
-			Use: "rm USER...", Aliases: []string{"remove"}, Short: "Remove users with all that is theirs", Args: want(1, -1), ValidArgsFunction: users,
-			RunE: func(cmd *cobra.Command, args []string) error { return a.userRemove(cmd.Context(), args) },
-		},
+		a.userRemoveCommand(), a.userVerifyCommand(), a.userSetCommand(), a.userMarkCommand(), a.userPurgeCommand(),
 		&cobra.Command{
 			Use: "disable USER", Short: "Switch a user off, keeping the data (ser flavour)", Args: want(1, 1), ValidArgsFunction: users,
 			RunE: func(cmd *cobra.Command, args []string) error { return a.userDisable(cmd.Context(), args[0], true) },
@@ -38,7 +36,8 @@ func (a *App) userCommand() *cobra.Command {
 
 func (a *App) userAddCommand() *cobra.Command {
 	var p passwordFlags
-	var uid string
+	var uid, idType string
+	var ifNot bool
 	var aliases, groups, attrs []string
 	add := &cobra.Command{
 		Use: "add USER", Short: "Add a user, asking for the password", Args: want(1, 1),
@@ -50,6 +49,9 @@ are kept unless --plaintext is given.`,
 			}
 			u := db.NewUser{UID: uid, Groups: groups}
 			var err error
+			if u.IDType, err = db.ParseIDType(idType); err != nil {
+				return usagef(cmd, "%v", err)
+			}
 			if u.Address, err = a.address(args[0]); err != nil {
 				return err
 			}
@@ -59,7 +61,7 @@ are kept unless --plaintext is given.`,
 			if u.Attrs, err = parseAttrs(cmd, attrs, db.AttrAuto); err != nil {
 				return err
 			}
-			return a.userAdd(cmd.Context(), u, func(ctx context.Context) (db.Password, error) { return p.read(ctx, cmd, a, u.Address) })
+			return a.userAdd(cmd.Context(), u, ifNot, func(ctx context.Context) (db.Password, error) { return p.read(ctx, cmd, a, u.Address) })
 		},
 	}
 	p.declare(add, true)
@@ -67,7 +69,59 @@ are kept unless --plaintext is given.`,
 	add.Flags().StringArrayVar(&groups, "group", nil, "a `group` the user is in; again for more")
 	add.Flags().StringArrayVar(&attrs, "attr", nil, "an attribute, as `NAME=VALUE`; again for more")
 	add.Flags().StringVar(&uid, "uid", "", "the user's `id` (default user@domain)")
+	add.Flags().StringVar(&idType, "id-type", "uri", "how an id that is not given is made: `uri`, int (the next number; ser flavour) or uuid")
+	add.Flags().BoolVar(&ifNot, "if-not-exists", false, "be content when the user is there already")
 	return add
+}
+
+func (a *App) userRemoveCommand() *cobra.Command {
+	var ifThere bool
+	rm := &cobra.Command{
+		Use: "rm USER...", Aliases: []string{"remove"}, Short: "Remove users with all that is theirs", Args: want(1, -1), ValidArgsFunction: a.completeUsers,
+		RunE: func(cmd *cobra.Command, args []string) error { return a.userRemove(cmd.Context(), args, ifThere) },
+	}
+	rm.Flags().BoolVar(&ifThere, "if-exists", false, "be content when there is no such user")
+	return rm
+}
+
+func (a *App) userVerifyCommand() *cobra.Command {
+	var p passwordFlags
+	c := &cobra.Command{
+		Use: "verify USER", Short: "Test a password against what is stored", Args: want(1, 1), ValidArgsFunction: a.completeUsers,
+		Long: `Tests a password against the hashes that are stored: MD5, SHA-256 or SHA-512-256.
+Exit code 0 when it is the user's, 1 when not.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			addr, err := a.address(args[0])
+			if err != nil {
+				return err
+			}
+			return a.userVerify(cmd.Context(), addr, func() (string, error) { return p.plaintext(cmd, a, addr) })
+		},
+	}
+	p.declareSource(c)
+	return c
+}
+
+func (a *App) userVerify(ctx context.Context, addr db.Address, password func() (string, error)) error {
+	dir, err := a.reading(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := dir.User(ctx, addr); err != nil {
+		return explain(ctx, dir, err)
+	}
+	text, err := password()
+	if err != nil {
+		return err
+	}
+	ok, err := dir.Authenticate(ctx, addr, text)
+	if err != nil {
+		return explain(ctx, dir, err)
+	}
+	if !ok {
+		return fmt.Errorf("that is not the password of %s", addr)
+	}
+	return a.say("that is the password of %s", addr)
 }
 
 func (a *App) userPasswdCommand() *cobra.Command {
@@ -103,7 +157,7 @@ func (a *App) userListCommand() *cobra.Command {
 
 // userAdd looks first whether the user can be added, so that nobody types a
 // password in vain.
-func (a *App) userAdd(ctx context.Context, u db.NewUser, password func(context.Context) (db.Password, error)) error {
+func (a *App) userAdd(ctx context.Context, u db.NewUser, ifNot bool, password func(context.Context) (db.Password, error)) error {
 	dir, err := a.directory(ctx)
 	if err != nil {
 		return err
@@ -111,7 +165,10 @@ func (a *App) userAdd(ctx context.Context, u db.NewUser, password func(context.C
 	if _, err := dir.Domain(ctx, u.Address.Domain); err != nil {
 		return explain(ctx, dir, err, u.Address.Domain)
 	}
-	if _, err := dir.User(ctx, u.Address); err == nil {
+	if have, err := dir.User(ctx, u.Address); err == nil {
+		if ifNot && have.Address == u.Address {
+			return a.say("user %s exists already; nothing was changed", u.Address)
+		}
 		return existing(ctx, dir, u.Address)
 	}
 	if u.Password, err = password(ctx); err != nil {
@@ -176,7 +233,7 @@ func (a *App) userPasswd(ctx context.Context, addr db.Address, password func(con
 }
 
 // userRemove removes one after the other, each with all of its rows or none.
-func (a *App) userRemove(ctx context.Context, names []string) error {
+func (a *App) userRemove(ctx context.Context, names []string, ifThere bool) error {
 	addrs, err := a.addresses(names)
 	if err != nil {
 		return err
@@ -187,16 +244,28 @@ func (a *App) userRemove(ctx context.Context, names []string) error {
 	}
 	var errs []error
 	for _, addr := range addrs {
-		counts, err := dir.RemoveUser(ctx, addr)
-		if err != nil {
-			errs = append(errs, explain(ctx, dir, err))
-			continue
+		u, err := dir.User(ctx, addr)
+		var counts db.Counts
+		if err == nil {
+			counts, err = dir.RemoveUser(ctx, addr)
 		}
-		if err := a.say("removed user %s (%s)", addr, rowsOf(counts)); err != nil {
-			return err
+		switch {
+		case errors.Is(err, db.ErrNoUser) && ifThere && u.Address == (db.Address{}):
+			err = a.say("there is no user %s; nothing was changed", addr)
+		case err != nil:
+			err = explain(ctx, dir, err)
+		default:
+			err = a.doneCalls(ctx, forgetCalls(u), "removed user %s (%s)", addr, rowsOf(counts))
 		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// forgetCalls let a server drop the contacts that it has in memory, or it would
+// write them into the database again.
+func forgetCalls(u db.User) []call {
+	return []call{{method: "ul.rm", args: []rpc.Value{rpc.String("location"), rpc.String(u.Address.String())}, gone: true}}
 }
 
 func (a *App) userDisable(ctx context.Context, name string, off bool) error {

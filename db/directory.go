@@ -34,6 +34,9 @@ type Directory interface {
 	// and the attributes of the domain. While users live in it, it is
 	// ErrInUse; with cascade they are removed too.
 	RemoveDomain(ctx context.Context, name string, cascade bool) (Counts, error)
+	// SetDomainDisabled switches all names of a domain off or on without
+	// losing data. ErrNotSupported in the Kamailio flavour.
+	SetDomainDisabled(ctx context.Context, name string, off bool) error
 	// Domain finds by any of its names. ErrNoDomain.
 	Domain(ctx context.Context, name string) (Domain, error)
 	// Domains streams every domain, ordered by canonical name.
@@ -81,9 +84,9 @@ type Directory interface {
 	// SetAttrs replaces, for every name in attrs, all values the owner has of
 	// it by those given here (several with one name are several values).
 	SetAttrs(ctx context.Context, o Owner, attrs ...Attr) error
-	// AddAttr gives the owner one more value of an attribute. ErrExists when
-	// the owner has the value.
-	AddAttr(ctx context.Context, o Owner, attr Attr) error
+	// AddAttr gives the owner one more value of each attribute. ErrExists when
+	// the owner has one of the values.
+	AddAttr(ctx context.Context, o Owner, attrs ...Attr) error
 	// RemoveAttr removes one value, or all values when value is nil.
 	// ErrNoAttr when there was none.
 	RemoveAttr(ctx context.Context, o Owner, name string, value *string) (int, error)

@@ -91,6 +91,11 @@ func (k *Directory) AddDomainAlias(ctx context.Context, domain, alias string) er
 	})
 }
 
+// SetDomainDisabled implements db.Directory; the flavour has no column for it.
+func (k *Directory) SetDomainDisabled(_ context.Context, name string, _ bool) error {
+	return fmt.Errorf("disable domain %s in the kamailio flavour: %w", name, db.ErrNotSupported)
+}
+
 type domainRow struct {
 	Domain   string
 	DID      string

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 
 	"sipd/db"
 )
@@ -130,22 +131,29 @@ func (k *Directory) SetAttrs(ctx context.Context, o db.Owner, attrs ...db.Attr) 
 }
 
 // AddAttr implements db.Directory.
-func (k *Directory) AddAttr(ctx context.Context, o db.Owner, attr db.Attr) error {
+func (k *Directory) AddAttr(ctx context.Context, o db.Owner, attrs ...db.Attr) error {
 	return k.d.Tx(ctx, func(tx *db.Tx) error {
 		p, err := k.placeOf(ctx, tx, o)
 		if err != nil {
 			return err
 		}
-		has, err := tx.Has(ctx, "SELECT 1 FROM "+p.table+" WHERE "+p.where+" AND "+p.name+" = ? AND value = ?", append(p.args, attr.Name, attr.Value)...)
-		switch {
-		case err != nil:
-			return err
-		case has:
-			return fmt.Errorf("attribute %s with this value %w", attr.Name, db.ErrExists)
-		case p.did != "":
-			return k.insertDomainAttr(ctx, tx, p.did, attr)
+		for _, a := range attrs {
+			has, err := tx.Has(ctx, "SELECT 1 FROM "+p.table+" WHERE "+p.where+" AND "+p.name+" = ? AND value = ?", append(slices.Clone(p.args), a.Name, a.Value)...)
+			switch {
+			case err != nil:
+				return err
+			case has:
+				return fmt.Errorf("attribute %s with this value %w", a.Name, db.ErrExists)
+			case p.did != "":
+				err = k.insertDomainAttr(ctx, tx, p.did, a)
+			default:
+				err = k.insertAttr(ctx, tx, p.user, a)
+			}
+			if err != nil {
+				return err
+			}
 		}
-		return k.insertAttr(ctx, tx, p.user, attr)
+		return nil
 	})
 }
 

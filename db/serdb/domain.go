@@ -111,6 +111,24 @@ func (s *Directory) AddDomainAlias(ctx context.Context, domain, alias string) er
 	})
 }
 
+// SetDomainDisabled implements db.Directory.
+func (s *Directory) SetDomainDisabled(ctx context.Context, name string, off bool) error {
+	change := "flags - (flags & 2)"
+	if off {
+		change = "flags | 2"
+	}
+	return s.d.Tx(ctx, func(tx *db.Tx) error {
+		d, err := findDomain(ctx, tx, name)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "UPDATE domain SET flags = "+change+" WHERE did = ?", d.DID); err != nil {
+			return err
+		}
+		return s.domainsChanged(ctx, tx)
+	})
+}
+
 type domainRow struct {
 	DID    string
 	Domain string

@@ -295,36 +295,43 @@ func (w *writer) insertOwned(ctx context.Context, p place, a db.Attr, t attrType
 }
 
 // AddAttr implements db.Directory.
-func (s *Directory) AddAttr(ctx context.Context, o db.Owner, attr db.Attr) error {
+func (s *Directory) AddAttr(ctx context.Context, o db.Owner, attrs ...db.Attr) error {
 	return s.write(ctx, func(w *writer) error {
 		p, err := s.placeOf(ctx, w.tx, o)
 		if err != nil {
 			return err
 		}
-		if attr.Name == created && p.table == "user_attrs" {
-			return &db.FieldError{Field: "attribute", Value: attr.Name, Why: "is kept by the directory itself"}
-		}
-		t, err := w.prepareAttr(ctx, p.table, attr)
-		if err != nil {
-			return err
-		}
-		where := " FROM " + p.table + " WHERE " + p.where + " AND name = ? AND value = ?"
-		has, err := w.tx.Has(ctx, "SELECT 1"+where+" AND "+alive(""), with(p.args, attr.Name, attr.Value)...)
-		if err != nil {
-			return err
-		}
-		if has {
-			return fmt.Errorf("attribute %s with this value %w", attr.Name, db.ErrExists)
-		}
-		// One marked as deleted holds its place in the unique index.
-		if _, err := w.tx.Exec(ctx, "DELETE"+where, with(p.args, attr.Name, attr.Value)...); err != nil {
-			return err
-		}
-		if err := w.insertOwned(ctx, p, attr, t); err != nil {
-			return err
+		for _, a := range attrs {
+			if err := w.addOwned(ctx, p, a); err != nil {
+				return err
+			}
 		}
 		return s.changed(ctx, w.tx, p)
 	})
+}
+
+// addOwned gives an owner a value that it does not have.
+func (w *writer) addOwned(ctx context.Context, p place, a db.Attr) error {
+	if a.Name == created && p.table == "user_attrs" {
+		return &db.FieldError{Field: "attribute", Value: a.Name, Why: "is kept by the directory itself"}
+	}
+	t, err := w.prepareAttr(ctx, p.table, a)
+	if err != nil {
+		return err
+	}
+	where := " FROM " + p.table + " WHERE " + p.where + " AND name = ? AND value = ?"
+	has, err := w.tx.Has(ctx, "SELECT 1"+where+" AND "+alive(""), with(p.args, a.Name, a.Value)...)
+	if err != nil {
+		return err
+	}
+	if has {
+		return fmt.Errorf("attribute %s with this value %w", a.Name, db.ErrExists)
+	}
+	// One marked as deleted holds its place in the unique index.
+	if _, err := w.tx.Exec(ctx, "DELETE"+where, with(p.args, a.Name, a.Value)...); err != nil {
+		return err
+	}
+	return w.insertOwned(ctx, p, a, t)
 }
 
 // with appends to a copy.

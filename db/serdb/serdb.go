@@ -139,6 +139,12 @@ func (s *Directory) touch(ctx context.Context, tx *db.Tx, name string) error {
 	return err
 }
 
+// Touch is for changes that were made beside the directory: name is
+// domain_data_version or gattr_timestamp.
+func (s *Directory) Touch(ctx context.Context, tx *db.Tx, name string) error {
+	return s.touch(ctx, tx, name)
+}
+
 func (s *Directory) domainsChanged(ctx context.Context, tx *db.Tx) error {
 	return s.touch(ctx, tx, "domain_data_version")
 }

@@ -24,6 +24,8 @@ const (
 	More Op = ">"
 	Min  Op = ">="
 	Has  Op = "~"
+	Bits Op = "&"  // one of the bits of the value is set
+	None Op = "!&" // none of them is
 )
 
 // Cond is a condition on a column.
@@ -193,6 +195,11 @@ func (t *Table) condition(col *Column, c Cond) (string, []any, error) {
 		return name + " IS NOT NULL", nil, nil
 	}
 	switch c.Op {
+	case Bits, None:
+		if n, ok := c.Value.(int64); ok && col.Kind == schema.Integer {
+			return "(" + name + " & ?) " + map[Op]string{Bits: "<> 0", None: "= 0"}[c.Op], []any{n}, nil
+		}
+		return "", nil, &db.FieldError{Field: "condition", Value: col.Name, Why: "has no bits"}
 	case Is, Not, Less, Most, More, Min:
 	default:
 		return "", nil, &db.FieldError{Field: "condition", Value: string(c.Op), Why: "is no comparison"}

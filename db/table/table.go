@@ -274,6 +274,32 @@ func (t *Table) SetTx(ctx context.Context, tx *db.Tx, where []Cond, cells ...Cel
 	return tx.Exec(ctx, "UPDATE "+tx.Quote(t.Name)+" SET "+strings.Join(set, ", ")+cond, append(args, more...)...)
 }
 
+// ChangeTx gives an integer column of the rows of the conditions another value
+// each, by the one it has; change applied twice must be the same as once. It
+// says how many rows meet the conditions.
+func (t *Table) ChangeTx(ctx context.Context, tx *db.Tx, where []Cond, column string, change func(int64) int64) (int, error) {
+	n, err := t.CountTx(ctx, tx, where)
+	if err != nil || n == 0 {
+		return n, err
+	}
+	cond, args, err := t.where(where)
+	if err != nil {
+		return 0, err
+	}
+	var have []int64
+	if err := tx.Select(ctx, &have, "SELECT DISTINCT "+tx.Quote(column)+" FROM "+tx.Quote(t.Name)+cond, args...); err != nil {
+		return 0, err
+	}
+	for _, old := range have {
+		if next := change(old); next != old {
+			if _, err := t.SetTx(ctx, tx, append(slices.Clone(where), Eq(column, old)), Cell{column, next}); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return n, nil
+}
+
 // Remove deletes the rows that meet every condition and says how many these
 // were. Without a condition these are all.
 func (t *Table) Remove(ctx context.Context, where []Cond) (int, error) {
