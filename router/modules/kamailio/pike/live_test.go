@@ -30,7 +30,7 @@ request_route {
 			code, _, _ = strings.Cut(code, "\r")
 			codes = append(codes, code)
 		}
-		want := strings.Repeat("1 ", 28) + "-2 -1 -1 -1 -1 -1"
+		want := strings.Repeat("1 ", 21) + "-2" + strings.Repeat(" -1", 12)
 		if got := strings.Join(codes, " "); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}

@@ -26,7 +26,7 @@ type pike struct {
 }
 
 // New makes the module; it is what the list of modules names.
-func New() module.Module { return &pike{unit: 2, density: 30, latency: 120, logLevel: 1} }
+func New() module.Module { return &pike{unit: 2, density: 30, latency: 120} }
 
 // Exports lists what the module brings.
 func (p *pike) Exports() *module.Exports {
