@@ -25,6 +25,7 @@ import (
 	"sipd/router/modules/kamailio/auth_db"
 	"sipd/router/modules/kamailio/domain"
 	"sipd/router/modules/kamailio/group"
+	"sipd/router/modules/kamailio/htable"
 	"sipd/router/modules/kamailio/kex"
 	"sipd/router/modules/kamailio/maxfwd"
 	"sipd/router/modules/kamailio/permissions"
@@ -58,6 +59,7 @@ func List() []module.Available {
 		{Name: "db_text", Flavour: module.Common, New: dbtext.New},
 		{Name: "domain", Flavour: module.Kamailio, New: domain.New},
 		{Name: "group", Flavour: module.Kamailio, New: group.New},
+		{Name: "htable", Flavour: module.Kamailio, New: htable.New},
 		{Name: "jsonrpcs", Flavour: module.Common, New: jsonrpcs.New},
 		{Name: "kex", Flavour: module.Kamailio, New: kex.New},
 		{Name: "maxfwd", Flavour: module.Kamailio, New: maxfwd.New},
