@@ -70,6 +70,9 @@ func (r *Router) readConfig() error {
 	})
 	errs = appendErrors(errs, err)
 	if len(errs) > 0 {
+		if conf != nil && r.opt.Warn != nil {
+			r.warn(conf.Warnings)
+		}
 		return &ListedError{errs}
 	}
 	if err != nil {
@@ -164,14 +167,21 @@ func (r *Router) logName() string {
 
 // warnings tells the oddities of the configuration that do not stop the start.
 func (r *Router) warnings() error {
-	w := r.opt.Stderr
-	if w == nil {
-		return nil
-	}
-	for _, e := range r.conf.Warnings {
-		fmt.Fprintln(w, strings.TrimRight(e.Error(), "\n"))
-	}
+	r.warn(r.conf.Warnings)
 	return nil
+}
+
+func (r *Router) warn(list script.ErrorList) {
+	for _, e := range list {
+		switch {
+		case r.opt.Warn != nil:
+			r.opt.Warn(e)
+		case r.opt.Stderr != nil:
+			told := *e
+			told.Msg = "warning: " + e.Msg
+			fmt.Fprintln(r.opt.Stderr, strings.TrimRight(told.Error(), "\n"))
+		}
+	}
 }
 
 // prepareEnv fills what every message's run finds.

@@ -63,6 +63,9 @@ type Options struct {
 	Args []string
 	// Stderr is where the log goes before and without syslog; nil is nowhere.
 	Stderr io.Writer
+	// Warn is told the oddities of the configuration that do not stop the start;
+	// nil writes them to Stderr.
+	Warn func(*script.Error)
 	// Dry runs the configuration without a network; nil for the real thing.
 	Dry *Dry
 }

@@ -30,14 +30,18 @@ const (
 type usageError struct{ error }
 
 // run is main without the process: it answers the exit code.
-func run(argv []string, _ io.Reader, stdout, stderr io.Writer) int {
+func run(argv []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	cmd := newCommand(stdout, stderr)
+	cmd.AddCommand(newExplain(stdin, stdout), newTest(stdout))
 	cmd.SetArgs(argv[1:])
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
 	err := cmd.ExecuteContext(context.Background())
 	if err == nil {
 		return 0
+	}
+	if errors.Is(err, errTold) {
+		return exitFailed
 	}
 	var ue usageError
 	if errors.As(err, &ue) {
@@ -60,6 +64,7 @@ type flags struct {
 	modules bool
 	version int
 	noTCP   bool
+	output  string
 	accept  struct { // options of the elders that have no meaning here
 		str   []string
 		count int
@@ -79,6 +84,7 @@ each message. It stays in the foreground; logs go to syslog, or to stderr with
 Exit codes: 0 ended as asked, 1 failed (all mistakes of the configuration are
 on stderr, nothing is listening), 2 wrong usage.`,
 		Example: `  sipd -c -f /etc/kamailio/kamailio.cfg     check a configuration, all mistakes at once
+  sipd -c -o json -f kamailio.cfg           the same for editors
   sipd -f sipd.cfg -E                       serve, log to stderr
   sipd -f kamailio.cfg -A WITH_AUTH -l udp:192.0.2.1:5060`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -105,6 +111,7 @@ func (f *flags) declare(cmd *cobra.Command) {
 	p.SortFlags = false
 	p.StringVarP(&o.Config, "file", "f", router.DefaultConfig, "configuration file")
 	p.BoolVarP(&f.check, "check", "c", false, "check the configuration as start-up would, then exit")
+	p.StringVarP(&f.output, "output", "o", "text", "what -c writes: text, or json for editors (to standard output)")
 	p.StringArrayVarP(&o.Defines, "define", "A", nil, "preprocessor define ID or ID=text, repeatable")
 	p.StringArrayVarP(&o.Listen, "listen", "l", nil, "listen on [proto:]address[:port][/advertised[:port]], repeatable; replaces the listen lines")
 	p.StringArrayVar(&o.Aliases, "alias", nil, "name that counts as myself, [proto:]host[:port]")
@@ -169,6 +176,14 @@ func (f *flags) run(ctx context.Context, stdout io.Writer) error {
 	}
 	f.opt.DisableTCP = f.noTCP
 	f.opt.CheckOnly = f.check
+	switch {
+	case f.output != "text" && f.output != "json":
+		return usageError{fmt.Errorf("-o %s: there are text and json", f.output)}
+	case f.output == "json" && !f.check:
+		return usageError{errors.New("-o json goes with -c")}
+	case f.output == "json":
+		return f.checkJSON(ctx, stdout)
+	}
 	r, err := router.Load(ctx, f.opt)
 	if err != nil {
 		return err

@@ -83,8 +83,9 @@ type Engine struct {
 	names  map[string]netip.Addr
 
 	mu sync.Mutex
-	// mu guards the field below.
+	// mu guards the fields below.
 	events []Event
+	sent   []request
 }
 
 // New loads a configuration. The error is what router.Load answers: all
@@ -222,7 +223,11 @@ type wire Engine
 
 // Send keeps what would be sent.
 func (w *wire) Send(d transport.Dest, b []byte) error {
-	(*Engine)(w).add(Event{Sent: &Sent{d.Sock.Proto, d.Sock.Addr, d.Addr, string(b)}})
+	s := &Sent{d.Sock.Proto, d.Sock.Addr, d.Addr, string(b)}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.events = append(w.events, Event{Sent: s})
+	(*Engine)(w).remember(s)
 	return nil
 }
 

@@ -290,6 +290,9 @@ func (x *compiler) condition(e Expr) testFunc {
 	if o == nil {
 		return nil
 	}
+	if o.konst && o.val.Int() <= 0 && x.check {
+		x.conf.Warnings.add(e.Position(), "this condition is never true").hint("only numbers above 0 are true; text counts as its number, or 0")
+	}
 	if o.test != nil {
 		return o.test
 	}

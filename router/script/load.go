@@ -102,6 +102,7 @@ func Load(f *File, env *Env) (*Config, error) {
 		c.item(it)
 	}
 	c.needs()
+	c.lint()
 	_, errs := c.compile(true)
 	c.errs = append(c.errs, errs...)
 	c.Warnings = c.Warnings.sort()
