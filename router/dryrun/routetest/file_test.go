@@ -17,17 +17,17 @@ func TestDiff(t *testing.T) {
 
 func TestParseMistakes(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                                    "there is nothing to do",
-		"-- zoe sends OPTIONS --\n":           "is no step",
-		"-- alice sends --\n":                 "the message is missing",
-		"-- alice sends A B C --\n":           "alice",
-		"-- alice sleeps --\n":                "nobody can do",
-		"-- bob answers fine --\n":            "wants a code",
-		"-- wait long --\n":                   "wants a time",
-		"-- expect of sipd --\n":              "right behind",
-		"-- hosts --\nx y\n-- expect --\n":    "ADDRESS NAME",
-		"-- alice acks now --\n":              "takes no words",
-		"-- wait -1s --\n-- expect --\n":      "wants a time",
+		"":                                 "there is nothing to do",
+		"-- zoe sends OPTIONS --\n":        "is no step",
+		"-- alice sends --\n":              "the message is missing",
+		"-- alice sends A B C --\n":        "alice",
+		"-- alice sleeps --\n":             "nobody can do",
+		"-- bob answers fine --\n":         "wants a code",
+		"-- wait long --\n":                "wants a time",
+		"-- expect of sipd --\n":           "right behind",
+		"-- hosts --\nx y\n-- expect --\n": "ADDRESS NAME",
+		"-- alice acks now --\n":           "takes no words",
+		"-- wait -1s --\n-- expect --\n":   "wants a time",
 	} {
 		_, err := Parse("t.txt", []byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) {
