@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 
 	"sipd/rpc"
 )
@@ -21,20 +22,32 @@ func Dial(p Pipe) (*Client, error) {
 
 // Call implements [rpc.Client]. Every value of the reply is a String.
 func (c *Client) Call(ctx context.Context, method string, args ...rpc.Value) ([]rpc.Value, error) {
-	reply, err := c.pipe.Exchange(ctx, func(name string) ([]byte, error) {
-		return AppendRequest(nil, method, name, args)
-	})
-	var vals []rpc.Value
-	if err == nil {
-		vals, err = ParseReply(reply)
+	return rpc.Gather(c.Stream(ctx, method, args...))
+}
+
+// Stream implements [rpc.Streamer]: a value a line.
+func (c *Client) Stream(ctx context.Context, method string, args ...rpc.Value) iter.Seq2[rpc.Token, error] {
+	return func(yield func(rpc.Token, error) bool) {
+		reply, err := c.pipe.Open(ctx, func(name string) ([]byte, error) {
+			return AppendRequest(nil, method, name, args)
+		})
+		if err != nil {
+			yield(rpc.Token{}, fmt.Errorf("call %s at fifo:%s: %w", method, c.pipe.Path, err))
+			return
+		}
+		defer reply.Close()
+		for v, err := range ReadReply(reply) {
+			if _, ok := errors.AsType[*rpc.Fault](err); err != nil && !ok {
+				err = fmt.Errorf("call %s at fifo:%s: %w", method, c.pipe.Path, err)
+			}
+			if !yield(rpc.Token{Value: v}, err) {
+				return
+			}
+		}
 	}
-	if _, ok := errors.AsType[*rpc.Fault](err); err != nil && !ok {
-		return nil, fmt.Errorf("call %s at fifo:%s: %w", method, c.pipe.Path, err)
-	}
-	return vals, err
 }
 
 // Close implements [rpc.Client]; there is nothing to close between calls.
 func (c *Client) Close() error { return nil }
 
-var _ rpc.Client = (*Client)(nil)
+var _ rpc.Streamer = (*Client)(nil)

@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"strconv"
 	"strings"
 
@@ -180,30 +181,56 @@ func unescape(s string, c, o byte) string {
 // that the daemon answered. A reply that does not begin with a status is an
 // error.
 func ParseReply(reply []byte) ([]rpc.Value, error) {
-	lines := bufio.NewScanner(bytes.NewReader(reply))
-	lines.Buffer(nil, maxLine)
-	if !lines.Scan() {
-		if err := lines.Err(); err != nil {
-			return nil, fmt.Errorf("bad reply: %w", err)
-		}
-		return nil, io.ErrUnexpectedEOF
-	}
-	first, reason, _ := strings.Cut(lines.Text(), " ")
-	code, err := strconv.Atoi(first)
-	if err != nil || len(first) != 3 || code < 100 {
-		return nil, fmt.Errorf("bad reply: it begins with %.40q in place of a status", lines.Text())
-	}
-	if code >= 300 {
-		return nil, &rpc.Fault{Code: code, Text: reason}
-	}
 	var vals []rpc.Value
-	for lines.Scan() {
-		vals = append(vals, rpc.String(Unescape(lines.Text())))
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("bad reply: %w", err)
+	for v, err := range ReadReply(bytes.NewReader(reply)) {
+		if err != nil {
+			return nil, err
+		}
+		vals = append(vals, v)
 	}
 	return vals, nil
+}
+
+// ReadReply reads a reply while it comes: a value a line. An error, or the
+// *rpc.Fault, is the last element.
+func ReadReply(r io.Reader) iter.Seq2[rpc.Value, error] {
+	return func(yield func(rpc.Value, error) bool) {
+		lines := bufio.NewScanner(r)
+		lines.Buffer(nil, maxLine)
+		if !lines.Scan() {
+			err := io.ErrUnexpectedEOF
+			if lines.Err() != nil {
+				err = fmt.Errorf("bad reply: %w", lines.Err())
+			}
+			yield(nil, err)
+			return
+		}
+		if err := status(lines.Text()); err != nil {
+			yield(nil, err)
+			return
+		}
+		for lines.Scan() {
+			if !yield(rpc.String(Unescape(lines.Text())), nil) {
+				return
+			}
+		}
+		if err := lines.Err(); err != nil {
+			yield(nil, fmt.Errorf("bad reply: %w", err))
+		}
+	}
+}
+
+// status is nil for a line that says all went well.
+func status(line string) error {
+	first, reason, _ := strings.Cut(line, " ")
+	code, err := strconv.Atoi(first)
+	if err != nil || len(first) != 3 || code < 100 {
+		return fmt.Errorf("bad reply: it begins with %.40q in place of a status", line)
+	}
+	if code >= 300 {
+		return &rpc.Fault{Code: code, Text: reason}
+	}
+	return nil
 }
 
 // ParseStruct reads a line of a reply that is a structure: name:value pairs

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -25,7 +26,7 @@ type Pipe struct {
 	// ReplyName is the name of the reply pipe there, without dots and slashes;
 	// "" makes one up for each call, which lets clients work side by side.
 	ReplyName string
-	// Timeout bounds a call; 0 waits for ever.
+	// Timeout bounds the wait for a reply, and for more of it; 0 waits for ever.
 	Timeout time.Duration
 }
 
@@ -58,14 +59,24 @@ func (p *Pipe) open() (*os.File, error) {
 	return w, nil
 }
 
-// Exchange makes a reply pipe, writes the request that build makes of its
-// name, and reads the reply to its end.
+// Exchange is Open for who wants the whole reply, of MaxReply octets at most.
 func (p *Pipe) Exchange(ctx context.Context, build func(replyName string) ([]byte, error)) ([]byte, error) {
-	if p.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, p.Timeout)
-		defer cancel()
+	r, err := p.Open(ctx, build)
+	if err != nil {
+		return nil, err
 	}
+	defer r.Close()
+	reply, err := io.ReadAll(io.LimitReader(r, MaxReply+1))
+	if err == nil && len(reply) > MaxReply {
+		err = fmt.Errorf("the reply is longer than %d octets", MaxReply)
+	}
+	return reply, err
+}
+
+// Open makes a reply pipe, writes the request that build makes of its name, and
+// returns the reply, which ends when the daemon closes the pipe. The timeout
+// bounds the wait for each piece of it. Close removes the pipe.
+func (p *Pipe) Open(ctx context.Context, build func(replyName string) ([]byte, error)) (io.ReadCloser, error) {
 	name := p.ReplyName
 	if name == "" {
 		name = "sipcmd_" + rand.Text()
@@ -85,24 +96,26 @@ func (p *Pipe) Exchange(ctx context.Context, build func(replyName string) ([]byt
 	if err := makeReplyPipe(path); err != nil {
 		return nil, err
 	}
-	defer os.Remove(path)
 	r, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
 	if err != nil {
+		_ = os.Remove(path)
 		return nil, err
 	}
-	defer r.Close()
+	reply := &replyPipe{ctx: ctx, file: r, path: path, timeout: p.Timeout}
+	if err := p.send(request); err != nil {
+		_ = reply.Close()
+		return nil, err
+	}
+	return reply, nil
+}
+
+func (p *Pipe) send(request []byte) error {
 	w, err := p.open()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	_, err = w.Write(request)
-	if cerr := w.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return nil, err
-	}
-	return readPipe(ctx, r)
+	return errors.Join(err, w.Close())
 }
 
 // makeReplyPipe makes a pipe that the daemon, another user perhaps, may write
@@ -121,19 +134,32 @@ func makeReplyPipe(path string) error {
 // slice is how long the wait for a reply lasts before the context is asked.
 const slice = 50 * time.Millisecond
 
-// readPipe reads to the end of the reply: until the daemon has opened the pipe
-// and closed it again. A pipe that nobody has opened yet reads as ended too, so
-// poll says which it is.
-func readPipe(ctx context.Context, r *os.File) ([]byte, error) {
-	fd := int(r.Fd())
-	if err := unix.SetNonblock(fd, true); err != nil { // Fd undid it
-		return nil, err
+// replyPipe reads a reply: until the daemon has opened the pipe and closed it
+// again. A pipe that nobody has opened yet reads as ended too, so poll says
+// which it is.
+type replyPipe struct {
+	ctx     context.Context //nolint:containedctx // lives as long as one call
+	file    *os.File
+	path    string
+	timeout time.Duration
+	ready   bool // for poll: not blocking
+}
+
+// Read implements [io.Reader].
+func (r *replyPipe) Read(b []byte) (int, error) {
+	fd := int(r.file.Fd())
+	if !r.ready {
+		if err := unix.SetNonblock(fd, true); err != nil { // Fd undid it
+			return 0, err
+		}
+		r.ready = true
 	}
-	var reply []byte
-	buf := make([]byte, 1<<16)
-	for {
-		if err := ctx.Err(); err != nil {
-			return nil, err
+	for began := time.Now(); ; {
+		if err := r.ctx.Err(); err != nil {
+			return 0, err
+		}
+		if r.timeout > 0 && time.Since(began) > r.timeout {
+			return 0, context.DeadlineExceeded
 		}
 		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 		n, err := unix.Poll(fds, int(slice.Milliseconds()))
@@ -141,19 +167,20 @@ func readPipe(ctx context.Context, r *os.File) ([]byte, error) {
 			continue
 		}
 		if err != nil {
-			return nil, os.NewSyscallError("poll", err)
+			return 0, os.NewSyscallError("poll", err)
 		}
-		n, err = unix.Read(fd, buf)
+		n, err = unix.Read(fd, b)
 		switch {
 		case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
 			continue
 		case err != nil:
-			return nil, os.NewSyscallError("read", err)
+			return 0, os.NewSyscallError("read", err)
 		case n == 0:
-			return reply, nil
-		case len(reply)+n > MaxReply:
-			return nil, fmt.Errorf("the reply is longer than %d octets", MaxReply)
+			return 0, io.EOF
 		}
-		reply = append(reply, buf[:n]...)
+		return n, nil
 	}
 }
+
+// Close implements [io.Closer].
+func (r *replyPipe) Close() error { return errors.Join(r.file.Close(), os.Remove(r.path)) }

@@ -38,6 +38,12 @@ func NewClient(name string, exchange Exchange, close func() error) *Client {
 	return &Client{name: name, exchange: exchange, close: close}
 }
 
+// Streaming makes a client as NewClient does, on a way that hands replies over
+// while they come.
+func Streaming(name string, open func(context.Context, func(replyName string) ([]byte, error)) (io.ReadCloser, error)) *Client {
+	return &Client{name: name, open: open}
+}
+
 // Call implements [rpc.Client].
 func (c *Client) Call(ctx context.Context, method string, args ...rpc.Value) ([]rpc.Value, error) {
 	return gather(c.stream(ctx, MaxReply, method, args))
