@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"syscall"
 
 	"sipd/ctl/shell"
+	"sipd/rpc"
 	"sipd/rpc/binrpc"
 )
 
@@ -37,7 +39,15 @@ func (s *said) Unwrap() error { return s.err }
 
 func advice(o *options, err error) string {
 	_, badName := errors.AsType[*net.DNSError](err)
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	_, notTLS := errors.AsType[tls.RecordHeaderError](err)
 	switch {
+	case errors.Is(err, rpc.ErrCredential):
+		return "Show a token with --token-file FILE or SIPCMD_TOKEN, or a certificate with --cert FILE; the daemon's rpc_credentials says whom it knows."
+	case untrusted:
+		return "Name the authority that signed the daemon's certificate with --ca FILE; for a certificate that signed itself, that one."
+	case notTLS:
+		return "The daemon does not speak TLS at this address: is it the port for it?"
 	case errors.Is(err, binrpc.ErrAddress):
 		return "Other wires: fifo:PATH, jsonrpc+unixd:PATH, jsonrpc+fifo:PATH, jsonrpc+http://…, xmlrpc+http://…."
 	case errors.Is(err, fs.ErrNotExist):

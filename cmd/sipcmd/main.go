@@ -22,6 +22,7 @@ import (
 	"sipd/ctl/shell"
 	"sipd/ctl/shell/reply"
 	"sipd/rpc"
+	"sipd/rpc/binrpc"
 	"sipd/rpc/dial"
 )
 
@@ -201,6 +202,8 @@ func exitCode(p *shell.Persona, err error) int {
 	}
 	_, isFault := errors.AsType[*rpc.Fault](err)
 	_, usage := errors.AsType[shell.UsageError](err)
+	usage = usage || errors.Is(err, binrpc.ErrAddress) || errors.Is(err, dial.ErrToken)
+	isFault = isFault || errors.Is(err, rpc.ErrCredential)
 	old := p.Elder && os.Getenv("SIPCMD_EXIT") == "elder"
 	switch {
 	case err == nil, isFault && old:

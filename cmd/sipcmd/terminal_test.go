@@ -63,27 +63,19 @@ func (s *screen) wait(t *testing.T, at int, text string) int {
 	}
 }
 
-// TestInteractive types at a terminal: a call, a fault, completion, history,
-// text that would command the terminal, and the end.
-func TestInteractive(t *testing.T) {
-	dir := t.TempDir()
+// onTerminal runs sipcmd at a terminal of 24 lines, on a daemon of its own in
+// dir.
+func onTerminal(t *testing.T, dir string, args ...string) (*exec.Cmd, *screen, func(keys string)) {
+	t.Helper()
 	ctl := filepath.Join(dir, "ctl")
 	stop, err := serve(ctl)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer stop()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	// The test binary is sipcmd when it is called so (testscript.Main).
-	name := filepath.Join(dir, "sipcmd")
-	if err := os.Symlink(exe, name); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(name, "-s", ctl)
-	cmd.Env = append(os.Environ(), "TERM=xterm", "XDG_STATE_HOME="+filepath.Join(dir, "state"), "SIPCMD_CONFIG=")
+	t.Cleanup(stop)
+	cmd := exec.CommandContext(t.Context(), asProgram(t, dir), append([]string{"-s", ctl}, args...)...)
+	cmd.Env = append(os.Environ(), "TERM=xterm", "XDG_STATE_HOME="+filepath.Join(dir, "state"), "SIPCMD_CONFIG=/dev/null",
+		`SIPCMD_PAGER=while read -r l; do echo "pager: $l"; done`)
 	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 100})
 	if errors.Is(err, os.ErrPermission) || errors.Is(err, os.ErrNotExist) {
 		t.Skip("no pseudo terminal here: ", err)
@@ -91,14 +83,55 @@ func TestInteractive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tty.Close()
+	t.Cleanup(func() { tty.Close() })
 	s := &screen{more: make(chan struct{})}
 	go s.read(tty)
-	send := func(keys string) {
+	return cmd, s, func(keys string) {
 		if _, err := io.WriteString(tty, keys); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestPager: a reply longer than the screen goes through the pager, a shorter
+// one does not.
+func TestPager(t *testing.T) {
+	_, s, send := onTerminal(t, t.TempDir())
+	at := s.wait(t, 0, "sipcmd> ")
+	send("contacts\r") // 26 lines
+	at = s.wait(t, at, "pager: {\r\n")
+	at = s.wait(t, at, "pager: Address: sip:bob@192.0.2.9;ob\r\n")
+	at = s.wait(t, at, "sipcmd> ")
+	send("core.uptime\r")
+	at = s.wait(t, at, "core.uptime\r\n{\r\n")
+	at = s.wait(t, at, "sipcmd> ")
+	send("\t\t") // all names
+	at = s.wait(t, at, "core.echo")
+	send("\x15cfg.set_now_string pstn gw_ip \t\r") // the value it has
+	at = s.wait(t, at, "gw_ip 192.0.2.10 ")
+	s.wait(t, at, "sipcmd> ")
+	send("\x04")
+}
+
+// TestWatch: a frame takes the place of the one before, and what changed is
+// marked; control-C ends it, and that is no failure.
+func TestWatch(t *testing.T) {
+	cmd, s, send := onTerminal(t, t.TempDir(), "watch", "-n", "50ms", "count")
+	at := s.wait(t, 0, "\x1b[H\x1b[2Jevery 50ms: count")
+	at = s.wait(t, at, "1\r\n")
+	at = s.wait(t, at, "\x1b[H\x1b[2J")
+	s.wait(t, at, "\x1b[7m2\x1b[0m\r\n")
+	send("\x03")
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("sipcmd ends with %v", err)
+	}
+}
+
+// TestInteractive types at a terminal: a call, a fault, completion, history,
+// text that would command the terminal, and the end.
+func TestInteractive(t *testing.T) {
+	dir := t.TempDir()
+	cmd, s, send := onTerminal(t, dir)
 	const prompt = "sipcmd> "
 	at := s.wait(t, 0, "Type help for the commands, quit to leave.")
 	at = s.wait(t, at, prompt)

@@ -68,7 +68,7 @@ func Dial(ctx context.Context, address string, opt Options) (rpc.Client, error) 
 		if err := p.Check(); err != nil {
 			return nil, fmt.Errorf("connect to %s: %w", address, err)
 		}
-		return jsonrpc.NewClient(address, p.Exchange, nil), nil
+		return jsonrpc.Streaming(address, p.Open), nil
 	case "jsonrpc+unixd":
 		c, err := jsonrpc.Datagram(rest, opt.LocalDir, opt.LocalName, opt.Timeout)
 		if err != nil {
