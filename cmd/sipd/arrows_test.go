@@ -27,6 +27,7 @@ func TestArrows(t *testing.T) {
 		{from: "sipd/rpc/fifo", never: []string{"sipd/rpc/"}, except: []string{"sipd/rpc/socket"}},
 		{from: "sipd/rpc/xmlrpc", never: []string{"sipd/rpc/"}, except: []string{"sipd/rpc/socket"}},
 		{from: "sipd/rpc/jsonrpc", never: []string{"sipd/rpc/"}, except: []string{"sipd/rpc/socket"}},
+		{from: "sipd/rpc/mi", never: []string{"sipd/rpc/"}, except: []string{"sipd/rpc/socket"}},
 		{from: "sipd/rpc/socket", never: []string{"sipd/rpc/"}},
 		{from: "sipd/schema", never: []string{"sipd/router", "sipd/ctl"}},
 		{from: "sipd/db", never: []string{"sipd/router", "sipd/rpc", "sipd/ctl"}},

@@ -66,6 +66,7 @@ func (o *output) String() string {
 type server struct {
 	// Addr is where it listens for SIP, UDP and TCP; Ctl its control socket.
 	Addr, Ctl, Dir string
+	Conf           string // folder of the configuration, where a test made one
 	Port           int
 	Log            *output
 	cmd            *exec.Cmd

@@ -12,6 +12,7 @@ import (
 	"sipd/router/modules/common/db_sqlite"
 	"sipd/router/modules/common/db_text"
 	"sipd/router/modules/common/jsonrpcs"
+	"sipd/router/modules/common/mi_rpc"
 	"sipd/router/modules/common/sanity"
 	"sipd/router/modules/common/sl"
 	"sipd/router/modules/common/textopsx"
@@ -28,6 +29,8 @@ import (
 	"sipd/router/modules/kamailio/htable"
 	"sipd/router/modules/kamailio/kex"
 	"sipd/router/modules/kamailio/maxfwd"
+	"sipd/router/modules/kamailio/mi_datagram"
+	"sipd/router/modules/kamailio/mi_fifo"
 	"sipd/router/modules/kamailio/permissions"
 	"sipd/router/modules/kamailio/pike"
 	"sipd/router/modules/kamailio/pv"
@@ -41,6 +44,7 @@ import (
 	"sipd/router/modules/kamailio/uri_db"
 	"sipd/router/modules/kamailio/usrloc"
 	"sipd/router/modules/kamailio/xlog"
+	"sipd/router/modules/ser/fifo"
 )
 
 // List answers a fresh copy of the list: every module by its name in
@@ -59,11 +63,15 @@ func List() []module.Available {
 		{Name: "db_sqlite", Flavour: module.Common, New: dbsqlite.New},
 		{Name: "db_text", Flavour: module.Common, New: dbtext.New},
 		{Name: "domain", Flavour: module.Kamailio, New: domain.New},
+		{Name: "fifo", Flavour: module.SER, New: fifo.New},
 		{Name: "group", Flavour: module.Kamailio, New: group.New},
 		{Name: "htable", Flavour: module.Kamailio, New: htable.New},
 		{Name: "jsonrpcs", Flavour: module.Common, New: jsonrpcs.New},
 		{Name: "kex", Flavour: module.Kamailio, New: kex.New},
 		{Name: "maxfwd", Flavour: module.Kamailio, New: maxfwd.New},
+		{Name: "mi_datagram", Flavour: module.Kamailio, New: midatagram.New},
+		{Name: "mi_fifo", Flavour: module.Kamailio, New: mififo.New},
+		{Name: "mi_rpc", Flavour: module.Common, New: mirpc.New},
 		{Name: "mysql", Flavour: module.Common, New: dbmysql.NewMySQL},
 		{Name: "permissions", Flavour: module.Kamailio, New: permissions.New},
 		{Name: "pike", Flavour: module.Kamailio, New: pike.New},
