@@ -210,6 +210,10 @@ func TestLive(t *testing.T) {
 		{args: "ping", code: same},
 		{args: fmt.Sprintf("cisco_restart sip:127.0.0.1:%d", port), code: same},
 		{args: "cisco_restart", code: same},
+		{args: "alias show", code: same},
+		{args: "alias show 300", code: 1},
+		{args: "alias add 300 sip:x@192.0.2.1", code: 1},
+		{args: "alias rm 300", code: 1}, // no such table in memory
 		{args: "monitor 1", code: same},
 		{args: "add dave pw", code: same},
 		{args: "ul rm 1001 sip:1001@192.0.2.8:5070;transport=tcp", code: same},
@@ -281,6 +285,10 @@ func TestNoDaemon(t *testing.T) {
 		{args: "rpc core.version", code: same},
 		{args: "ps", code: same},
 		{args: "ul show", code: same},
+		{args: "alias show", code: same},
+		{args: "alias show 300", code: 1},
+		{args: "alias add 300 sip:x@192.0.2.1", code: 1},
+		{args: "alias rm 300", code: 1}, // no such table in memory
 		{args: "monitor 1", code: same},
 		{args: "add alice pw", code: same},
 		{args: "rm alice", code: same},
