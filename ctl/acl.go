@@ -13,7 +13,7 @@ const aclShort = "Groups of users: what they may do"
 func (a *App) aclCommand() *cobra.Command {
 	var all bool
 	revoke := &cobra.Command{
-		Use: "revoke USER GROUP...", Short: "Take a user out of groups", Args: want(1, -1), ValidArgsFunction: a.completeUsers,
+		Use: "revoke USER GROUP...", Short: "Take a user out of groups", Args: want(1, -1), ValidArgsFunction: a.completeThen(groupNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			// An empty list means all to the directory: only --all may mean that.
 			if all == (len(args) > 1) {
@@ -25,7 +25,7 @@ func (a *App) aclCommand() *cobra.Command {
 	revoke.Flags().BoolVar(&all, "all", false, "out of every group")
 	return group("acl", aclShort,
 		&cobra.Command{
-			Use: "grant USER GROUP...", Short: "Put a user into groups", Args: want(2, -1), ValidArgsFunction: a.completeUsers,
+			Use: "grant USER GROUP...", Short: "Put a user into groups", Args: want(2, -1), ValidArgsFunction: a.completeThen(groupNames),
 			RunE: func(cmd *cobra.Command, args []string) error { return a.aclGrant(cmd.Context(), args[0], args[1:]) },
 		}, revoke,
 		&cobra.Command{

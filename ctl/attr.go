@@ -44,7 +44,7 @@ func (a *App) attrCommand() *cobra.Command {
 	var o ownerFlags
 	var typ string
 	set := &cobra.Command{
-		Use: "set USER NAME=VALUE...", Short: "Set attributes; a name given several times has several values", Args: want(1, -1), ValidArgsFunction: a.completeUsers,
+		Use: "set USER NAME=VALUE...", Short: "Set attributes; a name given several times has several values", Args: want(1, -1), ValidArgsFunction: a.completeAttrs(&o, true),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			owner, rest, err := o.owner(cmd, a, args)
 			if err != nil {
@@ -92,7 +92,7 @@ func (a *App) attrCommand() *cobra.Command {
 	}
 	add.Flags().StringVar(&addType, "type", "auto", "`type` of the values: string, int, or auto as declared")
 	show := &cobra.Command{
-		Use: "show USER [NAME]", Aliases: []string{"list"}, Short: "Show attributes", Args: want(0, 2), ValidArgsFunction: a.completeUsers,
+		Use: "show USER [NAME]", Aliases: []string{"list"}, Short: "Show attributes", Args: want(0, 2), ValidArgsFunction: a.completeAttrs(&o, false),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			owner, rest, err := o.owner(cmd, a, args)
 			if err != nil {
@@ -102,7 +102,7 @@ func (a *App) attrCommand() *cobra.Command {
 		},
 	}
 	rm := &cobra.Command{
-		Use: "rm USER NAME [VALUE]", Aliases: []string{"remove"}, Short: "Remove an attribute, or one value of it", Args: want(1, 3), ValidArgsFunction: a.completeUsers,
+		Use: "rm USER NAME [VALUE]", Aliases: []string{"remove"}, Short: "Remove an attribute, or one value of it", Args: want(1, 3), ValidArgsFunction: a.completeAttrs(&o, false),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			owner, rest, err := o.owner(cmd, a, args)
 			if err != nil {
@@ -119,6 +119,7 @@ func (a *App) attrCommand() *cobra.Command {
 	}
 	for _, c := range []*cobra.Command{add, set, show, rm} {
 		o.declare(c)
+		_ = c.RegisterFlagCompletionFunc("of-domain", a.completeDomains) // declare made the flag
 	}
 	return group("attr", attrShort, add, set, show, rm, importAttrs.command(a), a.exportCommand("attributes", a.attrExport, false))
 }
