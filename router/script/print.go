@@ -67,7 +67,11 @@ func (p *printer) item(it Item) {
 	case *Listen:
 		var parts []string
 		for _, a := range it.Addrs {
-			parts = append(parts, printListen(a))
+			text := printListen(a)
+			if len(parts) > 0 && a.Proto == "" {
+				text = "*:" + text // so that a host that starts with a digit is one
+			}
+			parts = append(parts, text)
 		}
 		p.line("listen = %s", strings.Join(parts, " "))
 	case *Alias:

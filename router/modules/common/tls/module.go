@@ -37,7 +37,6 @@ type mod struct {
 // unused are parameters of OpenSSL's memory and buffers: accepted, without
 // effect, and shown by tls.options as they were set.
 type unused struct {
-	method                                                         int
 	sessionCache, forceRun, readAhead, closeNotify, noCompression  bool
 	sessionID                                                      string
 	log, debug, releaseBuffers, freelistMax, maxFragment, sendTime int
