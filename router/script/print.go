@@ -77,7 +77,11 @@ func (p *printer) item(it Item) {
 	case *Alias:
 		var parts []string
 		for _, n := range it.Names {
-			parts = append(parts, printSocket(n.Proto, n.Host, n.Port))
+			text := printSocket(n.Proto, n.Host, n.Port)
+			if len(parts) > 0 && n.Proto == "" {
+				text = "*:" + text
+			}
+			parts = append(parts, text)
 		}
 		p.line("alias = %s", strings.Join(parts, " "))
 	case *CustomVar:
