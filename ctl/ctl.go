@@ -156,6 +156,7 @@ func (a *App) tops() []top {
 		top{name: "rpc", part: "server", short: rpcShort, make: a.rpcCommand},
 		top{name: "server", part: "server", short: serverShort, make: a.serverCommand},
 		top{name: "tls", part: "server", short: tlsShort, make: a.tlsCommand},
+		top{name: "monitor", part: "server", short: monitorShort, make: a.monitorCommand},
 		top{name: "ping", part: "server", short: pingShort, make: a.pingCommand},
 		top{name: "db", part: "tool", short: dbShort, make: a.dbCommand},
 		top{name: "config", part: "tool", short: configShort, make: a.configCommand},
