@@ -145,12 +145,15 @@ func (c *change) rule(w, have *Column) *computed {
 }
 
 // rowID tells rows apart: the counting column, which servers get first, or
-// SQLite's own.
+// SQLite's own; "" where nothing does.
 func (c *change) rowID() string {
 	if c.d.Engine == db.SQLite {
 		return "rowid"
 	}
-	return c.t.PrimaryKey()[0]
+	if key := c.t.PrimaryKey(); key != nil {
+		return key[0]
+	}
+	return ""
 }
 
 // plainChange tells whether the engine itself turns one kind into the other.

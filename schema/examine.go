@@ -221,11 +221,15 @@ func (c *Column) found(e db.Engine, def *string, extra string) {
 	if strings.EqualFold(v, "NULL") {
 		return
 	}
-	if len(v) > 1 && v[0] == '\'' && v[len(v)-1] == '\'' {
+	quoted := len(v) > 1 && v[0] == '\'' && v[len(v)-1] == '\''
+	if quoted {
 		v = strings.ReplaceAll(v[1:len(v)-1], "''", "'")
 		if e == db.PostgreSQL && c.Kind == Blob {
 			v = strings.TrimPrefix(v, `\x`)
 		}
+	}
+	if !quoted && e == db.SQLite && v != "" && strings.Trim(v, "0") == "" { // DEFAULT 00 is the number 0
+		v = "0"
 	}
 	c.Default = &v
 }

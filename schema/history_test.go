@@ -70,6 +70,10 @@ func TestHistoryIsComplete(t *testing.T) {
 						if sp.Null {
 							line += " null"
 						}
+						if tn == "rtpproxy" && sp.Default != nil && *sp.Default == "00" {
+							zero := "0" // as the engines read the scripts' DEFAULT 00
+							sp.Default = &zero
+						}
 						if tn == "active_watchers" && line == "user_agent str255 null" {
 							line += " = ''" // what Kamailio 5.6.3's own scripts make; the facts say NULL
 						} else if sp.Default != nil && *sp.Default != "NULL" {

@@ -55,9 +55,18 @@ modparam("permissions", "address_table", "address")
 request_route { exit; }
 `
 
-// startKamailio runs a real Kamailio on the database and gives its control
+// startKamailio runs a real Kamailio on a SQLite file and gives its control
 // socket once that answers.
 func startKamailio(t *testing.T, file string) (control string) {
+	t.Helper()
+	return runKamailio(t, func(control string) string {
+		return fmt.Sprintf(kamailioConfig, freePort(t), control, "sqlite:///"+file)
+	})
+}
+
+// runKamailio runs a real Kamailio with a configuration that listens on the
+// control socket it is given.
+func runKamailio(t *testing.T, write func(control string) string, env ...string) (control string) {
 	t.Helper()
 	for _, name := range []string{"kamailio", "kamcmd"} {
 		if _, err := exec.LookPath(name); err != nil {
@@ -67,7 +76,7 @@ func startKamailio(t *testing.T, file string) (control string) {
 	dir := t.TempDir()
 	control = filepath.Join(dir, "ctl")
 	config := filepath.Join(dir, "kamailio.cfg")
-	if err := os.WriteFile(config, fmt.Appendf(nil, kamailioConfig, freePort(t), control, "sqlite:///"+file), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(write(control)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	logFile, err := os.Create(filepath.Join(dir, "log"))
@@ -76,6 +85,7 @@ func startKamailio(t *testing.T, file string) (control string) {
 	}
 	cmd := exec.Command("kamailio", "-f", config, "-DD", "-E", "-m", "32", "-M", "4", "-Y", dir)
 	cmd.Stdout, cmd.Stderr = logFile, logFile
+	cmd.Env = append(os.Environ(), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

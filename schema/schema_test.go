@@ -249,7 +249,11 @@ func number(v string) string {
 		return ""
 	}
 	if n := strings.Trim(v, "'"); n != "" && strings.Trim(n, "0123456789.") == "" {
-		return strings.TrimSuffix(n, ".0")
+		n = strings.TrimSuffix(n, ".0")
+		if strings.Trim(n, "0") == "" { // DEFAULT 00, too
+			return "0"
+		}
+		return n
 	}
 	return v
 }
