@@ -120,6 +120,11 @@ func TestSecrets(t *testing.T) {
 		got, err := tt.p.Secrets(a, "realm", 25)
 		if tt.get.HA1 == "HA1OF" {
 			tt.get.HA1, tt.get.HA1B = aliceHA1, aliceHA1B
+			// openssl dgst -sha256 and -sha512-256 of alice:realm:s3cret
+			tt.get.SHA256 = "fb9f62d382427f7b9bff8c203634c07f5330f100fb384ee1fbcb7c06690f7d7c"
+			tt.get.SHA512256 = "a266dd0e4ad59b27f1882a3eab9dd87d4ac8937faacaf97c3e031190d446eec9"
+		} else if tt.ok && tt.p.Plain != "" {
+			tt.get.SHA256, tt.get.SHA512256 = SHA256.HA1("alice", "realm", tt.p.Plain), SHA512256.HA1("alice", "realm", tt.p.Plain)
 		}
 		if (err == nil) != tt.ok || got != tt.get {
 			t.Errorf("Secrets(%+v) = %+v, %v; want %+v, ok=%v", tt.p, got, err, tt.get, tt.ok)
@@ -127,6 +132,23 @@ func TestSecrets(t *testing.T) {
 		if err != nil && tt.p.Plain != "" && strings.Contains(err.Error(), tt.p.Plain) {
 			t.Errorf("the message shows the password: %v", err)
 		}
+	}
+}
+
+// TestMatch: a password is found behind a hash of any algorithm, and no other is.
+func TestMatch(t *testing.T) {
+	a := Address{User: "alice", Domain: "example.com"}
+	for _, algorithm := range []Algorithm{MD5, SHA256, SHA512256} {
+		s, err := Password{Plain: "s3cret", Algorithm: algorithm}.Secrets(a, "realm", 25)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !s.Match(a, "realm", "s3cret") || s.Match(a, "realm", "S3cret") || s.Match(a, "other", "s3cret") || s.Match(a, "realm", "") {
+			t.Errorf("%q: %+v matches what it should not, or not what it should", algorithm, s)
+		}
+	}
+	if (Secrets{}).Match(a, "realm", "") {
+		t.Error("no secret matches the empty password")
 	}
 }
 
