@@ -332,3 +332,37 @@ func (d *draft) addInstance(g *Group, id uint32) {
 		of: vals, id: id, own: make([]bool, len(g.vars)),
 	}
 }
+
+// NewValue is a variable and what it is to be.
+type NewValue struct {
+	Ref   Ref
+	Name  string
+	Value rpc.Value
+}
+
+// Convert is the value as the variable would keep it, or why it takes it not.
+// Errors are those of Set.
+func (s *Store) Convert(r Ref, name string, val rpc.Value) (rpc.Value, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, err := s.prepare(r, name, val)
+	return c.val, err
+}
+
+// SetAll changes variables at once: a message sees all of it or nothing. Errors
+// are those of Set, and then nothing was changed.
+func (s *Store) SetAll(values []NewValue) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cs := make([]change, 0, len(values))
+	var errs []error
+	for _, v := range values {
+		c, err := s.prepare(v.Ref, v.Name, v.Value)
+		cs, errs = append(cs, c), append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil || len(cs) == 0 {
+		return err
+	}
+	s.apply(cs, false)
+	return nil
+}

@@ -4,6 +4,7 @@ package modules
 
 import (
 	"sipd/router/module"
+	"sipd/router/modules/common/cfg_db"
 	"sipd/router/modules/common/cfg_rpc"
 	"sipd/router/modules/common/corex"
 	"sipd/router/modules/common/ctl"
@@ -55,6 +56,7 @@ func List() []module.Available {
 		{Name: "alias_db", Flavour: module.Kamailio, New: aliasdb.New},
 		{Name: "auth", Flavour: module.Kamailio, New: auth.New},
 		{Name: "auth_db", Flavour: module.Kamailio, New: authdb.New},
+		{Name: "cfg_db", Flavour: module.Common, New: cfgdb.New},
 		{Name: "cfg_rpc", Flavour: module.Common, New: cfgrpc.New},
 		{Name: "corex", Flavour: module.Common, New: corex.New},
 		{Name: "ctl", Flavour: module.Common, New: ctl.New},
