@@ -94,6 +94,25 @@ func TestLongReplyInPieces(t *testing.T) {
 	}
 }
 
+// TestStreamBrokenOff: who stops reading may call again.
+func TestStreamBrokenOff(t *testing.T) {
+	c := serveRows(t, 5000, "unixs")
+	for stop := range 3 {
+		n := 0
+		for _, err := range c.Stream(t.Context(), "test.rows") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n++; n > stop*5000 {
+				break
+			}
+		}
+		if got, err := c.Call(t.Context(), "core.echo", rpc.String("x")); err != nil || len(got) != 1 {
+			t.Errorf("a call after %d tokens: %v, %v", n, got, err)
+		}
+	}
+}
+
 func TestShortReplyInPieces(t *testing.T) {
 	c := serveRows(t, 0, "unixs")
 	for _, tt := range []struct {

@@ -172,7 +172,8 @@ func (c *Client) Stream(ctx context.Context, method string, args ...rpc.Value) i
 			return
 		}
 		p := pageReader{ctx: ctx, c: c}
-		err := p.ask(append([]rpc.Value{rpc.Int(0), rpc.String(method)}, args...)...)
+		defer p.wait()
+		err := p.take(p.ask(append([]rpc.Value{rpc.Int(0), rpc.String(method)}, args...)...))
 		if f, ok := errors.AsType[*rpc.Fault](err); ok && f.Code == 500 && f.Text == "command "+rpc.PageMethod+" not found" {
 			c.unpaged.Store(true)
 			c.whole(ctx, yield, method, args)
@@ -204,36 +205,61 @@ func (c *Client) whole(ctx context.Context, yield func(rpc.Token, error) bool, m
 	}
 }
 
-// pageReader reads the pieces of a reply one after another.
+// pageReader reads the pieces of a reply one after another. While one is read
+// the next is on its way, so that server and client work at the same time.
 type pageReader struct {
-	ctx    context.Context //nolint:containedctx // lives as long as one Stream
-	c      *Client
-	cursor rpc.Int
-	piece  []byte
+	ctx   context.Context //nolint:containedctx // lives as long as one Stream
+	c     *Client
+	piece []byte
+	ahead chan page // what the call under way will answer; nil: none is
 }
 
-func (p *pageReader) ask(args ...rpc.Value) error {
+// page is what one call of the companion method answers.
+type page struct {
+	cursor rpc.Int
+	piece  []byte
+	err    error
+}
+
+func (p *pageReader) ask(args ...rpc.Value) page {
 	vals, err := p.c.Call(p.ctx, rpc.PageMethod, args...)
 	if err != nil {
-		return err
+		return page{err: err}
 	}
 	if len(vals) == 2 {
 		cursor, isInt := vals[0].(rpc.Int)
 		piece, isBytes := vals[1].(rpc.Bytes)
 		if isInt && isBytes {
-			p.cursor, p.piece = cursor, piece
-			return nil
+			return page{cursor, piece, nil}
 		}
 	}
-	return errors.New("bad reply: no piece of a reply")
+	return page{err: errors.New("bad reply: no piece of a reply")}
+}
+
+// take makes an answer the piece being read, and asks for the next.
+func (p *pageReader) take(got page) error {
+	p.piece, p.ahead = got.piece, nil
+	if got.err == nil && got.cursor != 0 {
+		ahead := make(chan page, 1)
+		p.ahead = ahead
+		go func() { ahead <- p.ask(got.cursor) }()
+	}
+	return got.err
+}
+
+// wait ends the call under way.
+func (p *pageReader) wait() {
+	if p.ahead != nil {
+		<-p.ahead
+	}
 }
 
 func (p *pageReader) Read(b []byte) (int, error) {
 	for len(p.piece) == 0 {
-		if p.cursor == 0 {
+		if p.ahead == nil {
 			return 0, io.EOF
 		}
-		if err := p.ask(p.cursor); err != nil {
+		if err := p.take(<-p.ahead); err != nil {
 			return 0, err
 		}
 	}
