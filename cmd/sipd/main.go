@@ -174,6 +174,7 @@ func (f *flags) run(ctx context.Context, stdout io.Writer) error {
 		router.ListModules(stdout)
 		return nil
 	}
+	f.opt.Args = os.Args
 	f.opt.DisableTCP = f.noTCP
 	f.opt.CheckOnly = f.check
 	switch {

@@ -75,7 +75,7 @@ func (s *Source) core() []*rpc.Method {
 			Params: []rpc.Param{{Name: "text", Type: rpc.TString, Optional: true, Rest: true}},
 		},
 		{
-			Name: "core.ps", Reply: "values: int, string for each", Help: "Tells what runs: process id and description in turns.",
+			Name: "core.ps", List: true, Reply: "int and string in turns", Help: "Tells what runs: process id and description in turns.",
 			Handler: handler(func() ([]rpc.Value, error) {
 				var out []rpc.Value
 				for _, w := range d.Workers() {
