@@ -213,8 +213,7 @@ func TestProcess(t *testing.T) {
 	// It goes into the background as a daemon does, and takes its pid file along.
 	const script = `#!/bin/sh
 pid=$2
-(trap 'rm -f "$pid"; exit 0' TERM; while :; do sleep 0.05; done) >/dev/null 2>&1 </dev/null &
-echo $! >"$pid"
+(trap 'rm -f "$pid"; exit 0' TERM; sh -c 'echo $PPID' >"$pid"; while :; do sleep 0.05; done) >/dev/null 2>&1 </dev/null &
 `
 	if err := os.WriteFile(daemon, []byte(script), 0o755); err != nil {
 		t.Fatal(err)

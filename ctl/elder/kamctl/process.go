@@ -112,13 +112,20 @@ func (k *control) restart(ctx context.Context, args []string) error {
 	}
 	gone := func() bool {
 		_, err := os.Stat(k.pidFile())
-		return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) && err != nil
+		return err != nil && (errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) || zombie(pid))
 	}
 	if err := k.await(ctx, gone); err != nil {
 		k.complain(fmt.Errorf("process %d still runs, or %s is still there: %w", pid, k.pidFile(), err))
 		return failed
 	}
 	return k.start(ctx, args)
+}
+
+// zombie tells whether a process has ended and nobody has asked how.
+func zombie(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	i := strings.LastIndexByte(string(b), ')')
+	return err == nil && i >= 0 && strings.HasPrefix(string(b[i+1:]), " Z")
 }
 
 // extension is a file of the site that the elder would run for an unknown
