@@ -32,6 +32,7 @@ import (
 	"sipd/router/modules/kamailio/maxfwd"
 	"sipd/router/modules/kamailio/mi_datagram"
 	"sipd/router/modules/kamailio/mi_fifo"
+	"sipd/router/modules/kamailio/nathelper"
 	"sipd/router/modules/kamailio/permissions"
 	"sipd/router/modules/kamailio/pike"
 	"sipd/router/modules/kamailio/pv"
@@ -75,6 +76,7 @@ func List() []module.Available {
 		{Name: "mi_fifo", Flavour: module.Kamailio, New: mififo.New},
 		{Name: "mi_rpc", Flavour: module.Common, New: mirpc.New},
 		{Name: "mysql", Flavour: module.Common, New: dbmysql.NewMySQL},
+		{Name: "nathelper", Flavour: module.Kamailio, New: nathelper.New},
 		{Name: "permissions", Flavour: module.Kamailio, New: permissions.New},
 		{Name: "pike", Flavour: module.Kamailio, New: pike.New},
 		{Name: "pv", Flavour: module.Kamailio, New: pv.New},
