@@ -2,7 +2,6 @@ package htable
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -119,7 +118,7 @@ func (h *htable) canWrite(t *table) error {
 	case t.dbTable == "":
 		return fault("No htable dbtable")
 	case t.columns != nil:
-		return errors.New("a table with cols is not written")
+		return fault("a table with cols is not written")
 	}
 	return nil
 }

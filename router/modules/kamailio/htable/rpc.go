@@ -73,7 +73,7 @@ func (h *htable) methods() []*rpc.Method {
 		}),
 		m("store", "Writes a table to the database.", one, noName, func(ctx context.Context, t *table, c *rpc.Call) error {
 			if err := h.canWrite(t); err != nil {
-				return fault(err.Error())
+				return err
 			}
 			if err := h.store(ctx, t); err != nil {
 				return fault(err.Error())
