@@ -240,7 +240,7 @@ func (m *mod) exchange(c *run.Context, command string, f *flags, sdp string, sec
 }
 
 func (m *mod) wait(c *run.Context) time.Duration {
-	return time.Duration(m.timeout.Get(c.Cfg)) * time.Millisecond
+	return time.Duration(max(m.timeout.Get(c.Cfg), 1)) * time.Millisecond
 }
 
 // set is the set that the message chose.
@@ -286,7 +286,7 @@ func (m *mod) pick(c *run.Context, key, callID string, set int, command string, 
 // alive asks a relay whether it lives.
 func (m *mod) alive(ctx context.Context, n *node) bool {
 	snap := m.cfg.Snapshot()
-	reply, err := n.ask(ctx, dict{{"command", "ping"}}, time.Duration(m.timeout.Get(snap))*time.Millisecond, 1, m.bind)
+	reply, err := n.ask(ctx, dict{{"command", "ping"}}, time.Duration(max(m.timeout.Get(snap), 1))*time.Millisecond, 1, m.bind)
 	if err != nil || reply.str("result") != "pong" {
 		n.disabledUntil.Store(time.Now().Unix() + int64(m.disableTimeout.Get(snap)))
 		return false

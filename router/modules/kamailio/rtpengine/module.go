@@ -50,11 +50,11 @@ type mod struct {
 // New makes the module; it is what the list of modules names.
 func New() module.Module {
 	return &mod{
-		disableTimeout: cfg.Int{Default: 60, Min: 1, Max: 1 << 30, Help: "seconds until a relay that did not answer is tried again"},
+		disableTimeout: cfg.Int{Default: 60, Help: "seconds until a relay that did not answer is tried again"},
 		redetect:       cfg.Int{Default: 1, Min: 0, Max: 1, Help: "1: when all relays are down they are tried at once"},
-		timeout:        cfg.Int{Default: 1000, Min: 1, Max: 60000, Help: "time to wait for a relay's answer, milliseconds"},
-		tries:          cfg.Int{Default: 5, Min: 0, Max: 100, Help: "how often a command is repeated without an answer"},
-		limit:          cfg.Int{Default: 30, Min: 1, Max: 30, Help: "how many relays are tried for one command"},
+		timeout:        cfg.Int{Default: 1000, Help: "time to wait for a relay's answer, milliseconds"},
+		tries:          cfg.Int{Default: 5, Help: "how often a command is repeated without an answer"},
+		limit:          cfg.Int{Default: 30, Min: 0, Max: 30, Help: "how many relays are tried for one command"},
 		hashSize:       256, hashTimeout: 3600, tos: -1,
 		table: "rtpengine", setCol: "setid", urlCol: "url", weightCol: "weight", disabled: "disabled",
 	}
