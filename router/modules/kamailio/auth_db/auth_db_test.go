@@ -247,7 +247,7 @@ func TestRefusals(t *testing.T) {
 		{"text:///etc/kamailio", "subscriber", "tables in text files are not read"},
 		{ser, "subscriber", "found tables of the ser flavour, wanted the kamailio flavour; run: sipctl db migrate"},
 		{url, "subscribers", "found no such table"},
-		{url, "mine", "found version 0, wanted version 7"},
+		{url, "mine", "found no version, wanted version 7"},
 		{url, "", "a table is wanted"},
 	} {
 		r := rig(t, tt.url)
