@@ -12,21 +12,22 @@ import (
 	"sipd/router/transport"
 )
 
-// bind opens the sockets of the listen lines, or of all interfaces when there
-// are none.
-func (r *Router) bind(ctx context.Context) error {
+// endpoints are the sockets of the listen lines, or of all interfaces when there
+// are none. Nothing is opened: a check finds the mistakes of a start here.
+func (r *Router) endpoints(ctx context.Context) ([]endpoint, error) {
 	specs, err := r.listenSpecs()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	on, err := r.listening()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	eps, err := expandListen(ctx, specs, on)
-	if err != nil {
-		return err
-	}
+	return expandListen(ctx, specs, on)
+}
+
+// bind opens the sockets.
+func (r *Router) bind(ctx context.Context, eps []endpoint) error {
 	for _, e := range eps {
 		s, err := r.transport.Listen(e.proto, e.addr)
 		if err != nil {

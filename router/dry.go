@@ -24,11 +24,9 @@ func (h dryLog) WithAttrs(as []slog.Attr) slog.Handler {
 	return dryLog{h.Handler.WithAttrs(as), h.level}
 }
 
-// bindDry makes the sockets of the listen lines without opening any.
-func (r *Router) bindDry(ctx context.Context) error {
-	if len(r.conf.Listens) > 0 || !r.opt.Dry.Socket.IsValid() {
-		return r.bind(ctx)
-	}
+// bindDry makes the sockets of a run without a network whose configuration has
+// no listen line.
+func (r *Router) bindDry() error {
 	for _, p := range []transport.Proto{transport.UDP, transport.TCP} {
 		if p == transport.TCP && r.conf.Int("disable_tcp") != 0 {
 			continue

@@ -103,23 +103,30 @@ func (r *Router) load(ctx context.Context) error {
 	if err := r.declareModules(); err != nil {
 		return err
 	}
-	switch {
-	case r.opt.Dry != nil:
-		if err := r.bindDry(ctx); err != nil {
-			return err
-		}
-	case !r.opt.CheckOnly:
-		if err := r.bind(ctx); err != nil {
-			return err
-		}
-		if err := r.settle(); err != nil {
-			return err
-		}
+	if err := r.listen(ctx); err != nil {
+		return err
 	}
 	if err := r.initModules(ctx); err != nil {
 		return err
 	}
 	return r.compile()
+}
+
+// listen opens the sockets, or finds out whether they could be named when the
+// configuration is only checked.
+func (r *Router) listen(ctx context.Context) error {
+	dry := r.opt.Dry
+	if dry != nil && len(r.conf.Listens) == 0 && dry.Socket.IsValid() {
+		return r.bindDry()
+	}
+	eps, err := r.endpoints(ctx)
+	if err != nil || r.opt.CheckOnly && dry == nil {
+		return err
+	}
+	if err := r.bind(ctx, eps); err != nil || dry != nil {
+		return err
+	}
+	return r.settle()
 }
 
 // compile makes the program and finds the blocks that every message needs.

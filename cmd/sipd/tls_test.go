@@ -96,16 +96,22 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestTLSMistakes: what keeps TLS from starting says why.
-func TestTLSMistakes(t *testing.T) {
+// TestListenMistakes: what keeps a socket from being opened says why, at a check
+// as at a start.
+func TestListenMistakes(t *testing.T) {
 	for _, tt := range []struct{ text, want string }{
 		{"enable_tls=yes\nlisten=udp:127.0.0.1:PORT\nrequest_route { exit; }\n", `put loadmodule "tls.so"`},
 		{"enable_tls=yes\ndisable_tcp=yes\nlisten=udp:127.0.0.1:PORT\nloadmodule \"tls.so\"\nrequest_route { exit; }\n", "needs TCP"},
 		{"enable_tls=yes\nlisten=udp:127.0.0.1:PORT\nloadmodule \"tls.so\"\nrequest_route { exit; }\n", "cert.pem"},
+		{"listen=sctp:127.0.0.1:PORT\nrequest_route { exit; }\n", "listen on sctp is not served by this version"},
+		{"listen=udp:no-such-host.invalid:PORT\nrequest_route { exit; }\n", "no-such-host.invalid"},
+		{"disable_tcp=yes\nlisten=tcp:127.0.0.1:PORT\nrequest_route { exit; }\n", "TCP is disabled"},
 	} {
 		path := configFile(t, strings.ReplaceAll(tt.text, "PORT", fmt.Sprint(freePort(t))))
-		if out, code := exit(t, "-f", path, "-E"); code != 1 || !strings.Contains(out, tt.want) {
-			t.Errorf("%s\nexits with %d and prints\n%s\nwant 1 and %q", tt.text, code, out, tt.want)
+		for _, args := range [][]string{{"-f", path, "-E"}, {"-c", "-f", path}} { // one verdict
+			if out, code := exit(t, args...); code != 1 || !strings.Contains(out, tt.want) {
+				t.Errorf("%s\nsipd %v exits with %d and prints\n%s\nwant 1 and %q", tt.text, args, code, out, tt.want)
+			}
 		}
 	}
 }
