@@ -129,3 +129,36 @@ func (s Secrets) Kind() string {
 func isHash(s string) bool {
 	return (len(s) == 32 || len(s) == 64) && strings.Trim(s, "0123456789abcdefABCDEF") == ""
 }
+
+// SecretColumns are the columns that a password becomes: those that a site has
+// for the other algorithms (has says which) are written with the usual ones, or
+// an old password would go on working.
+func SecretColumns(has func(column string) bool) []string {
+	out := []string{"password", "ha1", "ha1b"}
+	for _, c := range []string{"ha1_sha256", "ha1_sha512t256"} {
+		if has(c) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// Values are the secrets in the order of columns that SecretColumns named.
+func (s Secrets) Values(columns []string) []any {
+	out := make([]any, len(columns))
+	for i, c := range columns {
+		switch c {
+		case "password":
+			out[i] = s.Plain
+		case "ha1":
+			out[i] = s.HA1
+		case "ha1b":
+			out[i] = s.HA1B
+		case "ha1_sha256":
+			out[i] = s.SHA256
+		case "ha1_sha512t256":
+			out[i] = s.SHA512256
+		}
+	}
+	return out
+}

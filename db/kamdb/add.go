@@ -16,30 +16,11 @@ func (k *Directory) AddUser(ctx context.Context, u db.NewUser) error {
 	return err
 }
 
-// batchSize is how many users go into one round of checks and inserts.
-const batchSize = 1000
-
 // AddUsers implements db.Directory.
-func (k *Directory) AddUsers(ctx context.Context, users iter.Seq[db.NewUser]) (int, error) {
-	n := 0
-	err := k.d.Tx(ctx, func(tx *db.Tx) error {
-		n = 0
-		a := k.adder(tx)
-		var batch []db.NewUser
-		flush := func() error {
-			errs, err := a.add(ctx, batch, false)
-			n += len(batch)
-			batch = batch[:0]
-			return errors.Join(err, first(errs))
-		}
-		for u := range users {
-			if batch = append(batch, u); len(batch) == batchSize {
-				if err := flush(); err != nil {
-					return err
-				}
-			}
-		}
-		return flush()
+func (k *Directory) AddUsers(ctx context.Context, users iter.Seq[db.NewUser]) (n int, err error) {
+	err = k.d.Tx(ctx, func(tx *db.Tx) error {
+		n, err = db.AddBatches(ctx, users, k.adder(tx).add)
+		return err
 	})
 	if err != nil {
 		n = 0
@@ -47,32 +28,11 @@ func (k *Directory) AddUsers(ctx context.Context, users iter.Seq[db.NewUser]) (i
 	return n, err
 }
 
-// first is the first that is an error.
-func first(errs []error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// errUndo ends a transaction whose mistakes are told one by one.
-var errUndo = errors.New("undo")
-
 // AddEach implements db.Directory.
 func (k *Directory) AddEach(ctx context.Context, users []db.NewUser, skip bool) ([]error, error) {
-	var errs []error
-	err := k.d.Tx(ctx, func(tx *db.Tx) (err error) {
-		if errs, err = k.adder(tx).add(ctx, users, skip); err == nil && !skip && first(errs) != nil {
-			err = errUndo
-		}
-		return err
+	return db.AddOrUndo(ctx, users, skip, func(run func(db.AddFunc) error) error {
+		return k.d.Tx(ctx, func(tx *db.Tx) error { return run(k.adder(tx).add) })
 	})
-	if errors.Is(err, errUndo) {
-		err = nil
-	}
-	return errs, err
 }
 
 // adder adds users in a transaction; it remembers which domains are served.
@@ -119,7 +79,7 @@ func (a *adder) add(ctx context.Context, users []db.NewUser, skip bool) ([]error
 	if err := a.taken(ctx, users, errs); err != nil {
 		return nil, err
 	}
-	if !skip && first(errs) != nil {
+	if !skip && db.FirstError(errs) != nil {
 		return errs, nil
 	}
 	var subscribers, aliases, attrs, groups [][]any
@@ -129,7 +89,7 @@ func (a *adder) add(ctx context.Context, users []db.NewUser, skip bool) ([]error
 			continue
 		}
 		own := u.Address
-		subscribers = append(subscribers, append([]any{own.User, own.Domain}, secretValues(a.columns[2:], secrets[i])...))
+		subscribers = append(subscribers, append([]any{own.User, own.Domain}, secrets[i].Values(a.columns[2:])...))
 		for _, x := range u.Aliases {
 			aliases = append(aliases, []any{x.User, x.Domain, own.User, own.Domain})
 		}

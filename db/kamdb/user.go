@@ -112,7 +112,7 @@ func (k *Directory) SetPassword(ctx context.Context, a db.Address, p db.Password
 	columns := k.secretColumns()
 	query := "UPDATE subscriber SET " + strings.Join(columns, " = ?, ") + " = ? WHERE username = ? AND domain = ?"
 	return k.d.Tx(ctx, func(tx *db.Tx) error {
-		n, err := tx.Exec(ctx, query, append(secretValues(columns, secret), a.User, a.Domain)...)
+		n, err := tx.Exec(ctx, query, append(secret.Values(columns), a.User, a.Domain)...)
 		if err == nil && n == 0 {
 			err = noUser(a)
 		}
@@ -120,36 +120,9 @@ func (k *Directory) SetPassword(ctx context.Context, a db.Address, p db.Password
 	})
 }
 
-// secretColumns are the columns that a password becomes: those that a site has
-// for the other algorithms are written with the usual ones, or an old password
-// would go on working.
+// secretColumns are the columns that a password becomes here.
 func (k *Directory) secretColumns() []string {
-	out := []string{"password", "ha1", "ha1b"}
-	for _, c := range []string{"ha1_sha256", "ha1_sha512t256"} {
-		if k.found.Has("subscriber", c) {
-			out = append(out, c)
-		}
-	}
-	return out
-}
-
-func secretValues(columns []string, s db.Secrets) []any {
-	out := make([]any, len(columns))
-	for i, c := range columns {
-		switch c {
-		case "password":
-			out[i] = s.Plain
-		case "ha1":
-			out[i] = s.HA1
-		case "ha1b":
-			out[i] = s.HA1B
-		case "ha1_sha256":
-			out[i] = s.SHA256
-		case "ha1_sha512t256":
-			out[i] = s.SHA512256
-		}
-	}
-	return out
+	return db.SecretColumns(func(c string) bool { return k.found.Has("subscriber", c) })
 }
 
 // SetDisabled implements db.Directory; the flavour has no column for it.

@@ -18,29 +18,11 @@ func (s *Directory) AddUser(ctx context.Context, u db.NewUser) error {
 	return err
 }
 
-// batchSize is how many users go into one round of checks and inserts.
-const batchSize = 1000
-
 // AddUsers implements db.Directory.
-func (s *Directory) AddUsers(ctx context.Context, users iter.Seq[db.NewUser]) (int, error) {
-	n := 0
-	err := s.write(ctx, func(w *writer) error {
-		n = 0
-		var batch []db.NewUser
-		flush := func() error {
-			errs, err := w.add(ctx, batch, false)
-			n += len(batch)
-			batch = batch[:0]
-			return errors.Join(err, first(errs))
-		}
-		for u := range users {
-			if batch = append(batch, u); len(batch) == batchSize {
-				if err := flush(); err != nil {
-					return err
-				}
-			}
-		}
-		return flush()
+func (s *Directory) AddUsers(ctx context.Context, users iter.Seq[db.NewUser]) (n int, err error) {
+	err = s.write(ctx, func(w *writer) error {
+		n, err = db.AddBatches(ctx, users, w.add)
+		return err
 	})
 	if err != nil {
 		n = 0
@@ -48,32 +30,11 @@ func (s *Directory) AddUsers(ctx context.Context, users iter.Seq[db.NewUser]) (i
 	return n, err
 }
 
-// first is the first that is an error.
-func first(errs []error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// errUndo ends a transaction whose mistakes are told one by one.
-var errUndo = errors.New("undo")
-
 // AddEach implements db.Directory.
 func (s *Directory) AddEach(ctx context.Context, users []db.NewUser, skip bool) ([]error, error) {
-	var errs []error
-	err := s.write(ctx, func(w *writer) (err error) {
-		if errs, err = w.add(ctx, users, skip); err == nil && !skip && first(errs) != nil {
-			err = errUndo
-		}
-		return err
+	return db.AddOrUndo(ctx, users, skip, func(run func(db.AddFunc) error) error {
+		return s.write(ctx, func(w *writer) error { return run(w.add) })
 	})
-	if errors.Is(err, errUndo) {
-		err = nil
-	}
-	return errs, err
 }
 
 // newUser is a user of a batch with what was found out about it.
@@ -126,7 +87,7 @@ func (w *writer) add(ctx context.Context, users []db.NewUser, skip bool) ([]erro
 	for i := range all {
 		errs[i] = all[i].err
 	}
-	if !skip && first(errs) != nil {
+	if !skip && db.FirstError(errs) != nil {
 		return errs, nil
 	}
 	return errs, w.insertNew(ctx, all)
@@ -384,7 +345,7 @@ func (w *writer) insertNew(ctx context.Context, all []newUser) error {
 			}
 		}
 		if !n.Password.None {
-			credentials = append(credentials, append([]any{n.Address.User, n.domain.DID, n.domain.Realm, credentialFlags, n.UID}, secretValues(secrets, n.secret)...))
+			credentials = append(credentials, append([]any{n.Address.User, n.domain.DID, n.domain.Realm, credentialFlags, n.UID}, n.secret.Values(secrets)...))
 		}
 		uris = append(uris, []any{n.UID, n.domain.DID, n.Address.User, uriFlags | flagCanonical, "sip"})
 		for j, x := range n.Aliases {

@@ -39,7 +39,7 @@ const byName = "COALESCE(realm, '') = ?"
 func (w *writer) insertCredentials(ctx context.Context, a db.Address, d db.Domain, uid string, p db.Secrets) error {
 	columns := w.secretColumns()
 	return w.tx.Insert(ctx, "credentials", append(credentialColumns(), columns...),
-		[][]any{append([]any{a.User, d.DID, d.Realm, credentialFlags, uid}, secretValues(columns, p)...)})
+		[][]any{append([]any{a.User, d.DID, d.Realm, credentialFlags, uid}, p.Values(columns)...)})
 }
 
 func (w *writer) insertURI(ctx context.Context, uid, did, user string, flags int) error {
@@ -197,35 +197,9 @@ func credentialsOf(ctx context.Context, tx *db.Tx, uid, user string) (credential
 	return c, err
 }
 
-// secretColumns are the columns that a password becomes, with those that a site
-// has for the other algorithms.
+// secretColumns are the columns that a password becomes here.
 func (s *Directory) secretColumns() []string {
-	out := []string{"password", "ha1", "ha1b"}
-	for _, c := range []string{"ha1_sha256", "ha1_sha512t256"} {
-		if s.found.Has("credentials", c) {
-			out = append(out, c)
-		}
-	}
-	return out
-}
-
-func secretValues(columns []string, s db.Secrets) []any {
-	out := make([]any, len(columns))
-	for i, c := range columns {
-		switch c {
-		case "password":
-			out[i] = s.Plain
-		case "ha1":
-			out[i] = s.HA1
-		case "ha1b":
-			out[i] = s.HA1B
-		case "ha1_sha256":
-			out[i] = s.SHA256
-		case "ha1_sha512t256":
-			out[i] = s.SHA512256
-		}
-	}
-	return out
+	return db.SecretColumns(func(c string) bool { return s.found.Has("credentials", c) })
 }
 
 // secrets are those of a password, in columns that are wide enough for them.
@@ -274,7 +248,7 @@ func (s *Directory) SetPassword(ctx context.Context, a db.Address, p db.Password
 			if err != nil {
 				return err
 			}
-			if _, err := tx.Exec(ctx, query, append(secretValues(columns, secret), uid, r.AuthUsername, r.Realm)...); err != nil {
+			if _, err := tx.Exec(ctx, query, append(secret.Values(columns), uid, r.AuthUsername, r.Realm)...); err != nil {
 				return err
 			}
 		}
