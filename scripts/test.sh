@@ -52,7 +52,11 @@ if [ $code -ne 0 ]; then
 	echo
 	grep -E -A30 '^\s*--- FAIL|^panic:|\[build failed\]|^# ' "$log" | head -400
 fi
-skips=$(grep -E -A1 '^\s*--- SKIP' "$log" | grep -v '^--$' | sed 's/^ */  /')
+# A test's reason is the last line that it logged (testscript adds its own).
+skips=$(awk '
+	/^=== (RUN|NAME|CONT)/ { name = $3 }
+	/^ +[a-z0-9_]+\.go:[0-9]+: ./ && !/^ +testscript\.go/ { sub(/^ +[^ ]+ /, ""); why[name] = $0 }
+	/^ *--- SKIP/ { print "  " $3 ": " why[$3] }' "$log")
 [ -z "$skips" ] || printf 'skipped, and why:\n%s\n' "$skips"
 count() { grep -cE "^\s*--- $1" "$log"; }
 echo "$(count PASS) passed, $(count FAIL) failed, $(count SKIP) skipped"
