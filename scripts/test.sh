@@ -50,7 +50,13 @@ code=$?
 grep -E '^(ok|FAIL|panic:|---? FAIL|\?)|^\s*--- FAIL' "$log" | grep -v 'no test files'
 if [ $code -ne 0 ]; then
 	echo
-	grep -E -A30 '^\s*--- FAIL|^panic:|\[build failed\]|^# ' "$log" | head -400
+	# What a test says stands before its verdict, between lines that name it.
+	awk '
+		/^(ok|FAIL)\t/ { delete said }
+		/^=== (RUN|NAME|CONT)/ { name = $3; next }
+		/^ *--- / { if ($2 == "FAIL:") printf "%s\n%s", $0, said[$3]; name = "-"; next }
+		{ said[name] = said[name] $0 "\n" }' "$log" | cut -c1-2000 | head -400
+	grep -E -A60 '^panic:|^fatal error:|\[build failed\]|^# ' "$log" | head -400
 fi
 # A test's reason is the last line that it logged (testscript adds its own).
 skips=$(awk '

@@ -232,6 +232,9 @@ func startMariaDB(s *server) error {
 	data, socket := filepath.Join(s.dir, "data"), filepath.Join(s.dir, "s")
 	prepare := exec.Command(install, "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db")
 	prepare.SysProcAttr, prepare.Dir = attr, s.dir
+	// A starting server removes the temporary tables it finds in its
+	// temporary folder: in a shared one, those of a neighbour at work.
+	prepare.Env = append(os.Environ(), "TMPDIR="+s.dir)
 	if out, err := prepare.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w: %s", install, err, out)
 	}
