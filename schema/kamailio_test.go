@@ -14,6 +14,7 @@ import (
 
 	"sipd/db"
 	"sipd/db/dbtest"
+	"sipd/rpc/socket/sockettest"
 )
 
 // kamailioConfig loads every module that compares version numbers, on a port
@@ -60,7 +61,7 @@ request_route { exit; }
 func startKamailio(t *testing.T, file string) (control string) {
 	t.Helper()
 	return runKamailio(t, func(control string) string {
-		return fmt.Sprintf(kamailioConfig, freePort(t), control, "sqlite:///"+file)
+		return fmt.Sprintf(kamailioConfig, sockettest.Port(t), control, "sqlite:///"+file)
 	})
 }
 
@@ -112,25 +113,6 @@ func runKamailio(t *testing.T, write func(control string) string, env ...string)
 		case <-time.After(50 * time.Millisecond): // between two questions
 		}
 	}
-}
-
-// freePort asks the kernel for a UDP port; it is free again when Kamailio
-// takes it.
-func freePort(t *testing.T) int {
-	t.Helper()
-	s, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer syscall.Close(s)
-	if err := syscall.Bind(s, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
-	a, err := syscall.Getsockname(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a.(*syscall.SockaddrInet4).Port
 }
 
 func kamcmd(t *testing.T, control string, args ...string) string {

@@ -12,6 +12,7 @@ import (
 
 	"sipd/db"
 	"sipd/db/dbtest"
+	"sipd/rpc/socket/sockettest"
 )
 
 // registrarConfig is a registrar with digest and location in the database.
@@ -81,7 +82,7 @@ func TestKamailioRegisters(t *testing.T) {
 					t.Skipf("Kamailio's %s is not installed", module)
 				}
 			}
-			port := freePort(t)
+			port := sockettest.Port(t)
 			runKamailio(t, func(control string) string { return fmt.Sprintf(registrarConfig, port, control, url, module) }, env...)
 			if got := register(t, port, ""); !strings.HasPrefix(got, "SIP/2.0 401 ") {
 				t.Fatalf("without credentials: %s", got)

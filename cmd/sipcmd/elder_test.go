@@ -15,6 +15,7 @@ import (
 
 	"sipd/rpc/binrpc"
 	"sipd/rpc/rpctest"
+	"sipd/rpc/socket/sockettest"
 )
 
 // oddServer answers every request with a packet of the test's choice.
@@ -175,12 +176,7 @@ func TestElderConnect(t *testing.T) {
 	t.Setenv("SIPD_RUN_DIR", t.TempDir())
 	dir := t.TempDir()
 	long := "unix:" + strings.Repeat("/x", 60)
-	free, err := net.Listen("tcp", "127.0.0.1:0") // a port where soon nobody listens
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := free.Addr().(*net.TCPAddr).Port
-	free.Close()
+	port := sockettest.Port(t) // nobody listens there
 	stop, err := serve(filepath.Join(dir, "ctl"))
 	if err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"sipd/ctl"
+	"sipd/rpc/socket/sockettest"
 )
 
 // kamailioConfig answers a REGISTER with 401 until its digest is right.
@@ -87,14 +88,7 @@ type phone struct {
 
 func startKamailio(t *testing.T, file string) *phone {
 	t.Helper()
-	probe, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := probe.LocalAddr().(*net.UDPAddr).Port
-	if err := probe.Close(); err != nil {
-		t.Fatal(err)
-	}
+	port := sockettest.Port(t)
 	dir := t.TempDir()
 	config := filepath.Join(dir, "kamailio.cfg")
 	if err := os.WriteFile(config, fmt.Appendf(nil, kamailioConfig, port, file), 0o600); err != nil {

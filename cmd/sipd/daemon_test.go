@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"sipd/cmd/sipd/internal/phone"
+	"sipd/rpc/socket/sockettest"
 )
 
 // asDaemon makes the test binary be sipd: tests run the daemon as a process of
@@ -84,7 +85,7 @@ func serve(t testing.TB, config string, extra ...string) *server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	s := &server{Dir: dir, Ctl: filepath.Join(dir, "sipd_ctl"), Log: &output{}, Port: freePort(t)}
+	s := &server{Dir: dir, Ctl: filepath.Join(dir, "sipd_ctl"), Log: &output{}, Port: sockettest.Port(t)}
 	s.Addr = fmt.Sprintf("127.0.0.1:%d", s.Port)
 	note, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"})
 	if err != nil {
@@ -161,25 +162,6 @@ func (s *server) Phone(t testing.TB, user, password string) *phone.Phone {
 	p.Log = func(line string) { t.Logf("%s %s", user, line) }
 	t.Cleanup(func() { _ = p.Close() })
 	return p
-}
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	for range 20 {
-		l, err := net.Listen("tcp4", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		u, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
-		_ = l.Close()
-		if err == nil {
-			_ = u.Close()
-			return port
-		}
-	}
-	t.Fatal("no port is free for UDP and TCP")
-	return 0
 }
 
 // tool builds one of our other commands once and answers its path.

@@ -17,6 +17,7 @@ import (
 	"sipd/rpc"
 	"sipd/rpc/binrpc"
 	"sipd/rpc/rpctest"
+	"sipd/rpc/socket/sockettest"
 )
 
 const goldenConfig = `
@@ -288,7 +289,7 @@ func TestGolden(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal("no recordings", err)
 	}
-	jsonPort, xmlPort := freePort(t), freePort(t)
+	jsonPort, xmlPort := sockettest.Port(t), sockettest.Port(t)
 	config := strings.NewReplacer("JSONPORT", fmt.Sprint(jsonPort), "XMLPORT", fmt.Sprint(xmlPort)).Replace(goldenConfig)
 	s := serve(t, configFile(t, config), "-l", "udp:ADDR", "-l", "tcp:ADDR")
 	c, err := binrpc.Dial(t.Context(), binrpc.Address{Net: "unixs", Path: s.Ctl}, binrpc.Options{})

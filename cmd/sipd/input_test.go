@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sipd/rpc/socket/sockettest"
 )
 
 // send sends datagrams to the daemon.
@@ -173,7 +175,7 @@ func TestCheckAndVersions(t *testing.T) {
 func TestSecondDaemon(t *testing.T) {
 	s := serveUsers(t)
 	out, code := exit(t, "-f", defaultConfig, "-E", "-Y", s.Dir, "-A", fmt.Sprintf("DBURL=%q", users(t)),
-		"-A", fmt.Sprintf("LISTEN=udp:127.0.0.1:%d", freePort(t)), "-A", fmt.Sprintf("LISTEN_TCP=tcp:127.0.0.1:%d", freePort(t)))
+		"-A", fmt.Sprintf("LISTEN=udp:127.0.0.1:%d", sockettest.Port(t)), "-A", fmt.Sprintf("LISTEN_TCP=tcp:127.0.0.1:%d", sockettest.Port(t)))
 	if code != 1 || !strings.Contains(out, s.Ctl) {
 		t.Errorf("a second daemon exits with %d and prints\n%s\nwant 1 and %s", code, out, s.Ctl)
 	}
@@ -217,7 +219,7 @@ func TestBadDatabases(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			out, code := exit(t, "-f", defaultConfig, "-E", "-Y", t.TempDir(), "-A", fmt.Sprintf("DBURL=%q", tt.url),
-				"-A", fmt.Sprintf("LISTEN=udp:127.0.0.1:%d", freePort(t)), "-A", fmt.Sprintf("LISTEN_TCP=tcp:127.0.0.1:%d", freePort(t)))
+				"-A", fmt.Sprintf("LISTEN=udp:127.0.0.1:%d", sockettest.Port(t)), "-A", fmt.Sprintf("LISTEN_TCP=tcp:127.0.0.1:%d", sockettest.Port(t)))
 			if code != 1 {
 				t.Errorf("exit code %d, want 1", code)
 			}

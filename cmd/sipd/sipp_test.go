@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"sipd/rpc/socket/sockettest"
 )
 
 // sipp starts SIPp with a scenario of testdata/sipp and answers a function
@@ -80,7 +82,7 @@ func TestSIPpCalls(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := serveUsers(t, tt.params...)
-			port := freePort(t)
+			port := sockettest.Port(t)
 			s.registerSIPp(t, port, tt.transport)
 			calls := fmt.Sprint(tt.calls)
 			callee := s.sipp(t, scenarios+tt.callee, "-p", fmt.Sprint(port), "-t", tt.transport, "-m", calls)
@@ -88,7 +90,7 @@ func TestSIPpCalls(t *testing.T) {
 			if name, code, ok := strings.Cut(caller, ":"); ok {
 				caller = withCode(t, name+".xml", code)
 			}
-			s.sipp(t, caller, "-s", "bob", "-p", fmt.Sprint(freePort(t)), "-t", tt.transport, "-m", calls, "-r", "10")()
+			s.sipp(t, caller, "-s", "bob", "-p", fmt.Sprint(sockettest.Port(t)), "-t", tt.transport, "-m", calls, "-r", "10")()
 			callee()
 			if out := s.sipcmd(t, "tm.stats"); !strings.Contains(out, "total: ") {
 				t.Errorf("tm.stats prints\n%s", out)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sipd/router/transport/certtest"
+	"sipd/rpc/socket/sockettest"
 )
 
 const tlsConfig = `#!KAMAILIO
@@ -39,8 +40,8 @@ request_route {
 // what the script sees of it, and exchanges the server's certificate.
 func TestTLS(t *testing.T) {
 	ca := certtest.New(t, "ca")
-	port := freePort(t)
-	path := configFile(t, strings.NewReplacer("UDPPORT", fmt.Sprint(freePort(t)), "TLSPORT", fmt.Sprint(port)).Replace(tlsConfig))
+	port := sockettest.Port(t)
+	path := configFile(t, strings.NewReplacer("UDPPORT", fmt.Sprint(sockettest.Port(t)), "TLSPORT", fmt.Sprint(port)).Replace(tlsConfig))
 	dir := filepath.Dir(path)
 	ca.Write(t, dir, "ca.pem")
 	certtest.Write(t, dir, "server.pem", ca.Issue(t, time.Hour, "example.com"))
@@ -107,7 +108,7 @@ func TestListenMistakes(t *testing.T) {
 		{"listen=udp:no-such-host.invalid:PORT\nrequest_route { exit; }\n", "no-such-host.invalid"},
 		{"disable_tcp=yes\nlisten=tcp:127.0.0.1:PORT\nrequest_route { exit; }\n", "TCP is disabled"},
 	} {
-		path := configFile(t, strings.ReplaceAll(tt.text, "PORT", fmt.Sprint(freePort(t))))
+		path := configFile(t, strings.ReplaceAll(tt.text, "PORT", fmt.Sprint(sockettest.Port(t))))
 		for _, args := range [][]string{{"-f", path, "-E"}, {"-c", "-f", path}} { // one verdict
 			if out, code := exit(t, args...); code != 1 || !strings.Contains(out, tt.want) {
 				t.Errorf("%s\nsipd %v exits with %d and prints\n%s\nwant 1 and %q", tt.text, args, code, out, tt.want)

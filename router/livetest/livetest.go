@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"sipd/router"
+	"sipd/rpc/socket/sockettest"
 )
 
 // Daemon is a running daemon.
@@ -141,7 +142,7 @@ func (d *Daemon) listening(t testing.TB, ended <-chan struct{}) {
 	}
 }
 
-// prepare makes a folder and finds a port that is free for UDP and TCP.
+// prepare makes a folder and finds a port.
 func prepare(t testing.TB) *Daemon {
 	t.Helper()
 	// Unix sockets have short names: the test's own folder may be too deep.
@@ -150,21 +151,8 @@ func prepare(t testing.TB) *Daemon {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	for range 20 {
-		l, err := net.Listen("tcp4", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		u, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
-		_ = l.Close()
-		if err == nil {
-			_ = u.Close()
-			return &Daemon{Dir: dir, Port: port, Addr: fmt.Sprintf("127.0.0.1:%d", port)}
-		}
-	}
-	t.Fatal("no port is free for UDP and TCP")
-	return nil
+	port := sockettest.Port(t)
+	return &Daemon{Dir: dir, Port: port, Addr: fmt.Sprintf("127.0.0.1:%d", port)}
 }
 
 func (d *Daemon) write(t testing.TB, config, head string) string {

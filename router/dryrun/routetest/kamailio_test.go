@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"sipd/rpc/socket/sockettest"
 )
 
 // kamailio is a real Kamailio as a Target: it listens on a port of 127.0.0.1,
@@ -51,9 +53,7 @@ func startKamailio(t *testing.T, config string) *kamailio {
 	}
 	k := &kamailio{peers: make(map[string]*net.UDPConn), seen: make(chan string, 64), ended: make(chan struct{})}
 	k.control = listen(t, "127.0.0.1")
-	free := listen(t, "127.0.0.1")
-	k.addr = free.LocalAddr().(*net.UDPAddr).AddrPort()
-	free.Close()
+	k.addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(sockettest.Port(t)))
 	cmd := exec.Command(exe, "-f", path, "-DD", "-E", "-n", "1", "-m", "32", "-Y", dir, "-l", "udp:"+k.addr.String())
 	cmd.Dir = dir
 	stderr, err := cmd.StderrPipe()
