@@ -104,7 +104,7 @@ func (tb *Table) lookupDialog(k *key) *Transaction {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for t := *s.head(k.entry); t != nil; t = t.next {
-		if t.method == sip.INVITE && t.cseq == k.cseq && t.callID == k.callID && t.fromTag == k.fromTag &&
+		if t.method == sip.INVITE && !t.local && t.cseq == k.cseq && t.callID == k.callID && t.fromTag == k.fromTag &&
 			t.status.Load()/100 == 2 {
 			return t
 		}

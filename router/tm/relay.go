@@ -103,7 +103,7 @@ func (t *Transaction) fork(c *run.Context, to Target) int {
 			t.legs[i].code, t.legs[i].faked = 477, true
 			continue
 		}
-		if t.start(i) {
+		if t.start(i) == nil {
 			started = true
 		}
 	}
@@ -139,7 +139,9 @@ func (t *Transaction) addLeg(c *run.Context, b run.Branch, to Target) {
 			return
 		}
 	}
-	t.printLeg(c, i, &l)
+	if err := t.printLeg(c, i, &l); err != nil {
+		forward.Fail(c, err)
+	}
 	if route != nil {
 		c.Msg.Edits = edits
 	}
@@ -148,11 +150,11 @@ func (t *Transaction) addLeg(c *run.Context, b run.Branch, to Target) {
 	}
 }
 
-func (t *Transaction) printLeg(c *run.Context, i int, l *branch) {
+// printLeg resolves a leg and prints its request.
+func (t *Transaction) printLeg(c *run.Context, i int, l *branch) error {
 	d, err := t.table.net.Resolve(c, &l.Branch)
 	if err != nil {
-		forward.Fail(c, err)
-		return
+		return err
 	}
 	l.dest = d
 	id := branchID{t.entry, t.label, i}
@@ -170,6 +172,7 @@ func (t *Transaction) printLeg(c *run.Context, i int, l *branch) {
 	l.sent = append(make([]byte, 0, len(buf)), buf...)
 	*p = buf
 	t.table.buffers.Put(p)
+	return nil
 }
 
 // branchRoute runs the branch route on one leg; it sees the leg as the request
@@ -195,12 +198,12 @@ func (t *Transaction) branchRoute(c *run.Context, route run.Block, i int, l *bra
 	return ok
 }
 
-// start sends a leg and arms its timers; false when it could not be sent.
-func (t *Transaction) start(i int) bool {
+// start sends a leg and arms its timers; the error is the transport's.
+func (t *Transaction) start(i int) error {
 	b := &t.legs[i]
-	if !t.send(b.dest, b.sent) {
+	if err := t.table.net.Send(b.dest, b.sent); err != nil {
 		b.code, b.faked = 477, true
-		return false
+		return err
 	}
 	t.table.Count.UAC.Inc()
 	now := t.table.now()
@@ -209,5 +212,5 @@ func (t *Transaction) start(i int) bool {
 		b.retrAt = now + b.retrStep
 	}
 	b.frAt = t.capped(t.fr())
-	return true
+	return nil
 }

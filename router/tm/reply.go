@@ -5,6 +5,7 @@ import (
 
 	"sipd/router/run"
 	"sipd/router/sip"
+	"sipd/router/transport"
 )
 
 // OnReply is the hook that sees each reply first. It runs the default reply
@@ -64,6 +65,8 @@ func (t *Transaction) onReply(c *run.Context, i int) {
 	b = &t.legs[i] // the route may have started legs
 	b.code, b.faked = code, false
 	switch {
+	case code < 200 && t.local:
+		t.tellProvisional(c, code)
 	case code < 200:
 		if (code > 100 || t.table.Settings.Relay100.Bool(t.cfg)) && t.status.Load() < 200 {
 			t.relay(c, code)
@@ -73,6 +76,10 @@ func (t *Transaction) onReply(c *run.Context, i int) {
 	default:
 		c.Take()
 		b.rpl = c.Msg
+		if t.local {
+			recv := c.Recv
+			b.recv = &recv
+		}
 		t.decide(c, i)
 	}
 }
@@ -81,7 +88,11 @@ func (t *Transaction) onReply(c *run.Context, i int) {
 // late one, is passed on (RFC 6026 §7.1, §16.7); anything else ends here.
 func (t *Transaction) again(c *run.Context, i, code int) {
 	b := &t.legs[i]
-	if code/100 != 2 || t.method != sip.INVITE || t.local {
+	if code/100 != 2 || t.method != sip.INVITE {
+		return
+	}
+	if t.local {
+		t.acknowledge(c)
 		return
 	}
 	if b.onReply != nil {
@@ -150,7 +161,11 @@ func (t *Transaction) succeed(c *run.Context, i, code int) {
 	}
 	first := t.status.Load() < 200
 	if t.local {
-		t.finishLocal(c.Msg, code)
+		if t.method == sip.INVITE {
+			t.acknowledge(c)
+		}
+		c.Take()
+		t.finishLocal(c.Msg, code, c.Recv)
 	} else if first || t.method == sip.INVITE {
 		t.relay(c, code)
 	}
@@ -164,12 +179,6 @@ func (t *Transaction) succeed(c *run.Context, i, code int) {
 
 // relay sends c's reply upstream without our Via, and keeps it.
 func (t *Transaction) relay(c *run.Context, code int, edits ...*sip.Edits) {
-	if t.local {
-		if code >= 200 {
-			t.finishLocal(c.Msg, code)
-		}
-		return
-	}
 	opt := sip.PrintOptions{RemoveTopVia: true, NeedLength: t.replyDest.Proto.Reliable()}
 	buf := c.TakeScratch()
 	if len(edits) > 0 {
@@ -231,6 +240,7 @@ func (t *Transaction) sendReply(c *run.Context, code int, reason, extra string) 
 	buf := t.msg.AppendReply(c.TakeScratch(), &r)
 	t.table.Count.Generated.Inc()
 	t.upstream(code, buf)
+	t.localResponse(buf)
 	c.GiveScratch(buf)
 	if code >= 200 {
 		t.finished(code, true)
@@ -407,7 +417,11 @@ func (t *Transaction) fail() {
 	b := &t.legs[t.winner]
 	code := b.code
 	if t.local {
-		t.finishLocal(b.rpl, code)
+		var recv transport.Received
+		if b.recv != nil {
+			recv = *b.recv
+		}
+		t.finishLocal(b.rpl, code, recv)
 		return
 	}
 	c := t.table.borrow()
@@ -462,16 +476,4 @@ func (t *Transaction) challenges() string {
 		}
 	}
 	return s.String()
-}
-
-// finishLocal tells whoever asked for a local request how it ended.
-func (t *Transaction) finishLocal(m *sip.Message, code int) {
-	if f := t.done; f != nil {
-		t.done = nil
-		f(code, m)
-	}
-	t.status.Store(int32(code))
-	if t.waitAt == 0 {
-		t.wait()
-	}
 }

@@ -29,14 +29,21 @@ type rig struct {
 	out  []packet
 	fail map[string]bool // hosts that cannot be sent to
 	mute bool
+	// onSend is told of each message, in the sender's goroutine.
+	onSend func(packet)
 
-	blocks map[string]run.Block
+	blocks map[blockKey]run.Block
 }
 
 type packet struct {
 	d   transport.Dest
 	raw string
 	m   *sip.Message
+}
+
+type blockKey struct {
+	kind run.Kind
+	name string
 }
 
 type blockFunc func(*run.Context) int
@@ -47,9 +54,9 @@ var local = transport.NewSocket(transport.UDP, netip.MustParseAddrPort("127.0.0.
 
 func newRig(t testing.TB) *rig {
 	t.Helper()
-	r := &rig{t: t, fail: map[string]bool{}, blocks: map[string]run.Block{}}
+	r := &rig{t: t, fail: map[string]bool{}, blocks: map[blockKey]run.Block{}}
 	r.env = &run.Env{Cfg: cfg.NewStore(), MaxBranches: 12, Server: "Server: sipd\r\n"}
-	r.env.Block = func(k run.Kind, name string) run.Block { return r.blocks[fmt.Sprint(k, name)] }
+	r.env.Block = func(k run.Kind, name string) run.Block { return r.blocks[blockKey{k, name}] }
 	s := NewSettings()
 	s.EachVar(func(name string, v cfg.Var) {
 		if err := r.env.Cfg.Declare("tm", name, v); err != nil {
@@ -102,7 +109,14 @@ func (r *rig) Send(d transport.Dest, b []byte) error {
 	if bad {
 		return errors.New("no route")
 	}
-	r.record(packet{d, string(b), m})
+	p := packet{d, string(b), m}
+	r.record(p)
+	r.mu.Lock()
+	f := r.onSend
+	r.mu.Unlock()
+	if f != nil {
+		f(p)
+	}
 	return nil
 }
 

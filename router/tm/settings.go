@@ -28,6 +28,7 @@ type Settings struct {
 	Reply408Code                        int
 	Reply408Reason                      string
 	Relay100                            cfg.Int
+	LocalAckMode                        cfg.Int
 	Remap503                            bool
 	FailureReplyMode                    int
 	ContactsAVP, ContactFlowsAVP        string
@@ -68,6 +69,7 @@ func NewSettings() *Settings {
 		Via1Matching:        flag(1, "compare the topmost Via when matching RFC 2543 requests"),
 		CallidMatching:      flag(0, "compare Call-ID and CSeq besides the branch"),
 		Relay100:            flag(0, "pass on 100 replies, as a stateless proxy does"),
+		LocalAckMode:        cfg.Int{Max: 2, Flags: cfg.Atomic, Help: "where the ACK to a 2xx of an own INVITE goes: 0 as RFC 3261 says, 1 where the INVITE went, 2 where the reply came from"},
 		Reply408Code:        408,
 		Reply408Reason:      "Request Timeout",
 		Remap503:            true,
@@ -107,6 +109,7 @@ func (s *Settings) vars() []struct {
 		{"via1_matching", &s.Via1Matching},
 		{"callid_matching", &s.CallidMatching},
 		{"relay_100", &s.Relay100},
+		{"local_ack_mode", &s.LocalAckMode},
 	}
 }
 

@@ -192,16 +192,12 @@ func (t *Transaction) kill() {
 		t.table.Count.Waiting.Dec()
 	}
 	t.table.remove(t)
-	if t.done != nil {
-		t.done(408, nil)
-		t.done = nil
+	if t.local {
+		t.tellDone(nil, t.table.Settings.Reply408Code, transport.Received{}) // nobody is left waiting
 	}
 }
 
 // send sends and leaves a failure to the timers.
 func (t *Transaction) send(d transport.Dest, b []byte) bool {
-	if len(b) == 0 {
-		return false
-	}
-	return t.table.net.Send(d, b) == nil
+	return len(b) > 0 && t.table.net.Send(d, b) == nil
 }

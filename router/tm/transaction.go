@@ -15,7 +15,7 @@ type Transaction struct {
 	key
 	table *Table
 	label uint32
-	local bool // made by Request, not received
+	local bool // made by Send, not received
 
 	fromLine, toLine string // for lists
 	raw              string // the request as received
@@ -76,7 +76,7 @@ type Transaction struct {
 	killed     bool
 	watched    uint8 // by which of the watchers
 	suspended  bool
-	done       func(code int, m *sip.Message) // of local ones
+	uac        *uac // of a request of our own, else nil
 	// Contacts are what t_next_contacts has not taken yet.
 	Contacts []run.Branch
 }
@@ -106,9 +106,10 @@ type branch struct {
 	dest    transport.Dest
 	sent    []byte // the request as it went out
 	rpl     *sip.Message
-	code    int  // last reply
-	faked   bool // by a timer or CANCEL
-	dropped bool // t_drop_replies: not looked at any more
+	recv    *transport.Received // how rpl came in, of requests of our own
+	code    int                 // last reply
+	faked   bool                // by a timer or CANCEL
+	dropped bool                // t_drop_replies: not looked at any more
 	onReply run.Block
 	replyN  string
 	failN   run.Block // branch_failure_route

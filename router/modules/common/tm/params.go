@@ -12,7 +12,7 @@ import (
 // else than what is done is refused.
 type ignored struct {
 	noisyCtimer, reparseInvite, reparseFailover cfg.Int
-	unixTimeout, passProvisional, localAck      cfg.Int
+	unixTimeout, passProvisional                cfg.Int
 	blst503, blstDef, blstMin, blstMax          cfg.Int
 	blstAdd, blstLookup                         cfg.Int
 	acExtra                                     cfg.Str
@@ -44,15 +44,6 @@ func (o *ignored) params() []module.Param {
 			return v, nil
 		}
 	}
-	if o.localAck.Help == "" {
-		o.localAck = cfg.Int{Max: 2, Flags: cfg.Atomic, Help: "where the ACK to a 2xx of an own INVITE goes; only 0, as RFC 3261"}
-		o.localAck.Check = func(n int) (int, error) {
-			if n != 0 {
-				return 0, errors.New("local_ack_mode is only 0: the ACK goes where RFC 3261 §13.2.2.4 says")
-			}
-			return n, nil
-		}
-	}
 	failover := flag(&o.reparseFailover, 1, "has no effect")
 	failover.Flags = cfg.Hidden
 	return []module.Param{
@@ -61,7 +52,6 @@ func (o *ignored) params() []module.Param {
 		{Name: "reparse_on_dns_failover", Help: "has no effect", Value: failover},
 		{Name: "unix_tx_timeout", Help: "has no effect", Value: num(&o.unixTimeout, 500, "has no effect")},
 		{Name: "pass_provisional_replies", Help: "has no effect", Value: flag(&o.passProvisional, 0, "has no effect")},
-		{Name: "local_ack_mode", Help: o.localAck.Help, Value: &o.localAck},
 		{Name: "blst_503", Help: "has no effect: there is no block list", Value: flag(&o.blst503, 0, "has no effect: there is no block list")},
 		{Name: "blst_503_def_timeout", Help: "has no effect", Value: num(&o.blstDef, 0, "has no effect")},
 		{Name: "blst_503_min_timeout", Help: "has no effect", Value: num(&o.blstMin, 0, "has no effect")},
