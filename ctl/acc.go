@@ -121,14 +121,15 @@ func (a *App) accExtend(ctx context.Context) error {
 				continue
 			}
 			added = append(added, c.name)
+			sql := fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s VARCHAR(%d) NOT NULL DEFAULT ''", d.Quote(t.Name), d.Quote(c.name), c.size)
 			if a.opt.dryRun {
+				if _, err := fmt.Fprintf(a.Out, "%s;\n", sql); err != nil {
+					return err
+				}
 				continue
 			}
 			// MySQL commits every one by itself; run again, the rest is added.
-			err := d.Tx(ctx, func(tx *db.Tx) error {
-				return tx.Do(ctx, fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s VARCHAR(%d) NOT NULL DEFAULT ''", d.Quote(t.Name), d.Quote(c.name), c.size))
-			})
-			if err != nil {
+			if err := d.Tx(ctx, func(tx *db.Tx) error { return tx.Do(ctx, sql) }); err != nil {
 				return err
 			}
 		}

@@ -91,7 +91,8 @@ func (a *App) dbCreateCommand() *cobra.Command {
 		Long: `Makes the tables of a flavour (kamailio unless --flavour says ser) or of any
 release since 2002, with their version numbers; a SQLite file too, readable by
 its owner alone. On a server the empty database must be there, unless --database
-makes it. Tables that are there already stay as they are.`,
+makes it. Tables that are there already stay as they are. With --dry-run it
+prints the statements.`,
 		Example: "  sipctl db create\n  sipctl db create --group standard,presence\n  sipctl db create --only dispatcher,address\n  sipctl --db sqlite:old.db db create --release 1.2",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := r.schema(cmd, a.set.flavour)
@@ -107,7 +108,11 @@ makes it. Tables that are there already stay as they are.`,
 }
 
 func (a *App) create(ctx context.Context, s *schema.Schema, groups, only []string, database bool) error {
-	if database {
+	if database && a.opt.dryRun {
+		if err := a.say("would make the database %s unless it is there", db.Redact(a.set.db)); err != nil {
+			return err
+		}
+	} else if database {
 		if err := schema.CreateDatabase(ctx, a.set.db); err != nil && !errors.Is(err, db.ErrExists) {
 			return err
 		}
@@ -130,6 +135,9 @@ func (a *App) create(ctx context.Context, s *schema.Schema, groups, only []strin
 	if err != nil {
 		return err
 	}
+	if a.opt.dryRun {
+		return a.printTables(ctx, d, s, tables)
+	}
 	made, err := MakeTables(ctx, d, s, tables)
 	switch {
 	case err != nil && errors.Is(err, db.ErrExists):
@@ -140,6 +148,28 @@ func (a *App) create(ctx context.Context, s *schema.Schema, groups, only []strin
 		return a.say("%s has these tables already; nothing was changed", d.Source())
 	}
 	return a.say("made %s: %s, %s", d.Source(), s.Release, tablesText(s, made))
+}
+
+// printTables prints the statements that make those of the tables that are not
+// there, for a dry run: MySQL could not undo them.
+func (a *App) printTables(ctx context.Context, d *db.DB, s *schema.Schema, tables []*schema.Table) error {
+	missing, err := missingTables(ctx, d, s, tables)
+	if err != nil {
+		return err
+	}
+	if len(missing) == 0 {
+		return a.say("%s has these tables already", d.Source())
+	}
+	found, err := schema.Inspect(ctx, d)
+	if err != nil {
+		return err
+	}
+	for _, sql := range s.Statements(d.Dialect, missing, found) {
+		if _, err := fmt.Fprintf(a.Out, "%s;\n", sql); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tablesText names what was made: groups where all of their tables were, else

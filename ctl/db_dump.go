@@ -128,7 +128,8 @@ func (a *App) dbExecCommand() *cobra.Command {
 		Long: `Runs statements (arguments, --file, or standard input), several with ; between
 them, in one transaction: all or, when one fails, none. In MySQL a statement
 that makes or changes tables ends it. BEGIN and COMMIT of a script are passed
-over. --read-only refuses changes.`,
+over. --read-only refuses changes; --dry-run undoes them at the end, and prints
+those statements that MySQL could not undo instead of running them.`,
 		Example: "  sipctl db exec 'SELECT count(*) FROM location'\n  sipctl db exec --file upgrade.sql\n  sipctl db exec --read-only -o json 'SELECT * FROM version'",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if file != "" && len(args) > 0 {
@@ -173,11 +174,15 @@ func (a *App) exec(ctx context.Context, args []string, file string, readOnly boo
 		defer f.Close()
 		in = f
 	}
-	return schema.Execute(ctx, d, schema.NewScript(d.Engine, bufio.NewReader(in)), readOnly || a.opt.dryRun, a.printResult)
+	return schema.Execute(ctx, d, schema.NewScript(d.Engine, bufio.NewReader(in)), readOnly, a.printResult)
 }
 
 // printResult prints what one statement gave.
 func (a *App) printResult(r *schema.Result) error {
+	if r.NotRun != "" {
+		_, err := fmt.Fprintf(a.Out, "-- not run, MySQL could not undo it\n%s;\n", output.CleanLines(r.NotRun))
+		return err
+	}
 	if r.Columns == nil {
 		if r.Changed < 0 {
 			return nil

@@ -134,7 +134,7 @@ func (a *App) sqlShell(ctx context.Context, own bool) error {
 	if err != nil {
 		return err
 	}
-	if !own {
+	if !own && !a.opt.dryRun { // the engine's own would write
 		for _, p := range programs {
 			path, err := exec.LookPath(p)
 			if err != nil {

@@ -62,10 +62,6 @@ func Create() Option { return func(o *options) { o.create = true } }
 // ReadOnly opens without writing anything; changes fail with ErrReadOnly.
 func ReadOnly() Option { return func(o *options) { o.readOnly = true } }
 
-// DryRun lets every transaction of [DB.Tx] do its work and then undoes it: what
-// would be refused is, and nothing is written.
-func DryRun() Option { return func(o *options) { o.dry = true } }
-
 // Patient lets a statement take as long as it takes: a change of a large table.
 // Without it a MySQL connection gives up after 30 s without a word.
 func Patient() Option { return func(o *options) { o.patient = true } }
@@ -134,6 +130,9 @@ func Open(ctx context.Context, rawURL string, opts ...Option) (*DB, error) {
 	if err := d.Ping(ctx); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
+	if err := d.canUndo(ctx); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
 	return d, nil
 }
 
@@ -183,6 +182,9 @@ func (d *DB) Errors() int64 { return d.errors.Load() }
 
 func (d *DB) openSQLite(l *location, o options) error {
 	sqlx.BindDriver("sqlite", sqlx.QUESTION)
+	if o.inMemory(l.path) {
+		l.path = memory
+	}
 	if l.path == memory {
 		// One database per connection, so there is one connection.
 		w, err := sqlx.Open("sqlite", sqliteDSN(l.path, "", ""))

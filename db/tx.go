@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -156,8 +157,12 @@ func (t *Tx) Has(ctx context.Context, query string, args ...any) (bool, error) {
 	return has, t.db.Wrap(errors.Join(rows.Close(), rows.Err()))
 }
 
-// Do runs SQL without arguments and without preparing it: DDL.
+// Do runs SQL without arguments and without preparing it: DDL. What a dry run
+// could not undo is [ErrNoDryRun].
 func (t *Tx) Do(ctx context.Context, query string) error {
+	if t.db.dry && t.db.Keeps(query) {
+		return fmt.Errorf("%w: MySQL commits %.40s …; it was not run", ErrNoDryRun, query)
+	}
 	_, err := t.tx.ExecContext(ctx, query)
 	return t.db.Wrap(err)
 }

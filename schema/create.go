@@ -86,7 +86,12 @@ func (s *Schema) Create(ctx context.Context, d *db.DB, tables []*Table) error {
 				}
 			}
 		}
-		return s.fill(ctx, tx, tables, found)
+		for _, sql := range s.fill(d.Dialect, tables, found) {
+			if err := tx.Do(ctx, sql); err != nil {
+				return fmt.Errorf("fill tables: %w", err)
+			}
+		}
+		return nil
 	})
 	if err != nil && d.Engine == db.MySQL {
 		for _, name := range made {
@@ -114,15 +119,23 @@ func (s *Schema) noneExist(d *db.DB, tables []*Table, found Tables) error {
 	return fmt.Errorf("%s has tables already (%s): %w", d.Source(), list(have, 4), db.ErrExists)
 }
 
-// fill writes the version numbers and the rows that tables begin with.
-func (s *Schema) fill(ctx context.Context, tx *db.Tx, tables []*Table, found Tables) error {
+// Statements are those that [Schema.Create] runs for tables in a database that
+// has found.
+func (s *Schema) Statements(d db.Dialect, tables []*Table, found Tables) []string {
+	var out []string
+	for _, t := range tables {
+		out = append(out, t.DDL(d, s.Flavour)...)
+	}
+	return append(out, s.fill(d, tables, found)...)
+}
+
+// fill are the statements that write the version numbers and the rows that
+// tables begin with.
+func (s *Schema) fill(d db.Dialect, tables []*Table, found Tables) []string {
+	var out []string
 	if s.hasVersions(tables, found) {
 		for _, t := range tables {
-			for _, sql := range s.number(tx.Dialect, t) {
-				if err := tx.Do(ctx, sql); err != nil {
-					return fmt.Errorf("write version of %s: %w", t.Name, err)
-				}
-			}
+			out = append(out, s.number(d, t)...)
 		}
 	}
 	for i := range s.Rows {
@@ -131,12 +144,10 @@ func (s *Schema) fill(ctx context.Context, tx *db.Tx, tables []*Table, found Tab
 			continue
 		}
 		for _, v := range r.Values {
-			if err := tx.Do(ctx, r.insert(tx.Dialect, v)); err != nil {
-				return fmt.Errorf("fill table %s: %w", r.Table, err)
-			}
+			out = append(out, r.insert(d, v))
 		}
 	}
-	return nil
+	return out
 }
 
 // hasVersions tells whether there is, or will be, a version table.

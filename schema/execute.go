@@ -2,6 +2,7 @@ package schema
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -20,42 +21,45 @@ type Result struct {
 	Columns []string                // nil when it gives no rows
 	Rows    iter.Seq2[[]any, error] // with Columns; to be read once
 	Changed int64                   // without Columns; -1 when the engine does not say
+	NotRun  string                  // in a dry run: the statement, which could not be undone
 }
 
-// Execute runs a script in one transaction, which dry takes back at the end,
-// and hands over what each statement gave. Statements that begin or end
-// transactions are passed over. The error of a statement says which it was.
-func Execute(ctx context.Context, d *db.DB, s *Script, dry bool, give func(*Result) error) (err error) {
+// Execute runs a script in one transaction and hands over what each statement
+// gave. Statements that begin or end transactions are passed over. The error of
+// a statement says which it was. With readOnly it refuses changes; in a dry run
+// (db.DryRun) it undoes them at the end, and statements that the engine would
+// keep are handed over and not run.
+func Execute(ctx context.Context, d *db.DB, s *Script, readOnly bool, give func(*Result) error) (err error) {
 	pool := d.Writer()
-	if dry {
+	if readOnly {
 		pool = d.Reader()
 	}
-	tx, err := pool.BeginTxx(ctx, nil)
+	tx, err := pool.BeginTxx(ctx, &sql.TxOptions{ReadOnly: readOnly && d.Engine != db.SQLite}) // whose reader cannot write
 	if err != nil {
 		return d.Wrap(err)
 	}
 	defer func() {
-		if err != nil || dry {
+		if err != nil || readOnly || d.Dry() {
 			err = errors.Join(err, tx.Rollback())
 			return
 		}
 		err = d.Wrap(tx.Commit())
 	}()
-	if dry && d.Engine != db.SQLite {
-		if _, err := tx.ExecContext(ctx, map[db.Engine]string{db.MySQL: "SET TRANSACTION READ ONLY", db.PostgreSQL: "SET TRANSACTION READ ONLY"}[d.Engine]); err != nil && d.Engine == db.PostgreSQL {
-			return d.Wrap(err)
-		}
-	}
 	for n := 1; ; n++ {
-		sql, err := s.Next()
-		if errors.Is(err, io.EOF) {
+		text, err := s.Next()
+		switch {
+		case errors.Is(err, io.EOF):
 			return nil
-		}
-		if err == nil && !controls(sql) {
-			err = execute(ctx, d, tx, sql, give)
+		case err != nil || controls(text):
+		case readOnly && d.Keeps(text): // MariaDB runs it in a read-only transaction too
+			err = &db.Error{Source: d.Source(), Kind: db.ErrReadOnly, Err: errors.New("the statement commits by itself")}
+		case d.Dry() && d.Keeps(text):
+			err = give(&Result{Changed: -1, NotRun: text})
+		default:
+			err = execute(ctx, d, tx, text, give)
 		}
 		if err != nil {
-			return fmt.Errorf("statement %d (%s): %w", n, begin(sql), err)
+			return fmt.Errorf("statement %d (%s): %w", n, begin(text), err)
 		}
 	}
 }
@@ -90,19 +94,19 @@ func gives(sql string) bool {
 	return strings.Contains(strings.ToUpper(sql), " RETURNING ")
 }
 
-func execute(ctx context.Context, d *db.DB, tx *sqlx.Tx, sql string, give func(*Result) error) error {
-	if !gives(sql) {
-		res, err := tx.ExecContext(ctx, sql)
+func execute(ctx context.Context, d *db.DB, tx *sqlx.Tx, text string, give func(*Result) error) error {
+	if !gives(text) {
+		res, err := tx.ExecContext(ctx, text)
 		if err != nil {
 			return d.Wrap(err)
 		}
 		n, err := res.RowsAffected()
-		if err != nil || !slices.Contains([]string{"INSERT", "UPDATE", "DELETE", "REPLACE"}, strings.ToUpper(strings.Fields(sql)[0])) {
+		if err != nil || !slices.Contains([]string{"INSERT", "UPDATE", "DELETE", "REPLACE"}, strings.ToUpper(strings.Fields(text)[0])) {
 			n = -1
 		}
 		return give(&Result{Changed: n})
 	}
-	rows, err := tx.QueryContext(ctx, sql)
+	rows, err := tx.QueryContext(ctx, text)
 	if err != nil {
 		return d.Wrap(err)
 	}

@@ -153,6 +153,13 @@ func (l *loader) prepare(ctx context.Context, head *dumpHead) error {
 			full = append(full, t.Name)
 		}
 	}
+	if l.made != nil && l.d.Dry() && l.d.Engine == db.MySQL {
+		names := make([]string, len(l.made))
+		for i, t := range l.made {
+			names[i] = t.Name
+		}
+		return fmt.Errorf("%w: MySQL would keep the new tables %s; make them first (sipctl db create --only), or try it on another engine", db.ErrNoDryRun, list(names, 4))
+	}
 	if full != nil {
 		return fmt.Errorf("%s has rows already in %s: %w", l.d.Source(), list(full, 4), db.ErrExists)
 	}
