@@ -47,6 +47,9 @@ func isUsage(err error) bool {
 func exitCode(err error) int {
 	_, late := errors.AsType[*notLive](err)
 	_, connect := errors.AsType[*errConnect](err)
+	if _, part := errors.AsType[*importError](err); part { // not all is stored, whoever was told
+		return ExitFailed
+	}
 	switch {
 	case isUsage(err):
 		return ExitUsage

@@ -50,7 +50,20 @@ type importKind struct {
 	must    int      // how many of them must be there
 	single  bool     // records are written one by one
 	// start opens what add writes to.
-	start func(ctx context.Context, a *App, f *importFlags) (addBatch, error)
+	start func(ctx context.Context, a *App, f *importFlags) (*sink, error)
+}
+
+// sink is where the records of one import go.
+type sink struct {
+	add    addBatch
+	reload []string // methods that make live what was added
+}
+
+// learns notes that a method makes live what is added; "" is none.
+func (s *sink) learns(method string) {
+	if method != "" && !slices.Contains(s.reload, method) {
+		s.reload = append(s.reload, method)
+	}
 }
 
 // addBatch writes records in one transaction and tells for each what is wrong
@@ -66,7 +79,8 @@ func (k *importKind) command(a *App) *cobra.Command {
 the columns: ` + strings.Join(k.columns, ", ") + `
 (` + strings.Join(k.columns[:k.must], " and ") + ` must be there). A line of JSON is an object with the same names.
 When something is wrong, every mistake of the batch is told with its line,
-nothing of the batch is written, and the message says how to go on.`,
+nothing of the batch is written, and the message says how to go on. Servers
+that are named (--server) are told of what was added, once, at the end.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.importFile(cmd.Context(), k, args[0], &f)
 		},
@@ -130,18 +144,31 @@ func (a *App) importFile(ctx context.Context, k *importKind, path string, f *imp
 			format = "jsonl"
 		}
 	}
-	add, err := k.start(ctx, a, f)
+	to, err := k.start(ctx, a, f)
 	if err != nil {
 		return err
 	}
 	bar := a.newProgress("import "+k.things, size)
 	defer bar.done()
-	im := &importer{a: a, kind: k, flags: f, file: name, path: path, add: add, bar: bar}
+	im := &importer{a: a, kind: k, flags: f, file: name, path: path, to: to, bar: bar}
 	r := &countingReader{r: in, n: &bar.bytes}
+	next := readCSV(r, k.columns, k.must)
 	if format == "jsonl" {
-		return im.run(ctx, readJSONL(r, k.columns))
+		next = readJSONL(r, k.columns)
 	}
-	return im.run(ctx, readCSV(r, k.columns, k.must))
+	return errors.Join(im.run(ctx, next), im.tell(ctx))
+}
+
+// tell lets the servers know what was added, however the import ended.
+func (im *importer) tell(ctx context.Context) error {
+	if im.added == 0 || im.a.opt.dryRun {
+		return nil
+	}
+	var calls []call
+	for _, m := range im.to.reload {
+		calls = append(calls, call{method: m})
+	}
+	return im.a.tell(context.WithoutCancel(ctx), im.sum(), calls)
 }
 
 // countingReader tells how far a file was read.
@@ -162,7 +189,7 @@ type importer struct {
 	kind       *importKind
 	flags      *importFlags
 	file, path string
-	add        addBatch
+	to         *sink
 	bar        *progress
 
 	added, known, wrong int
@@ -269,7 +296,7 @@ func (im *importer) resume(line int) string {
 // come, so that they need no memory.
 func (im *importer) batch(ctx context.Context, recs []record) error {
 	skip := im.flags.onError == "skip"
-	errs, err := im.add(ctx, recs, skip || im.flags.ifNot)
+	errs, err := im.to.add(ctx, recs, skip || im.flags.ifNot)
 	if errors.Is(err, db.ErrDuplicate) { // somebody else added one meanwhile
 		errs, err = im.oneByOne(ctx, recs)
 	}
@@ -310,7 +337,7 @@ func (im *importer) batch(ctx context.Context, recs []record) error {
 func (im *importer) oneByOne(ctx context.Context, recs []record) ([]error, error) {
 	out := make([]error, len(recs))
 	for i := range recs {
-		errs, err := im.add(ctx, recs[i:i+1], true)
+		errs, err := im.to.add(ctx, recs[i:i+1], true)
 		switch {
 		case errors.Is(err, db.ErrDuplicate):
 			out[i] = db.ErrExists

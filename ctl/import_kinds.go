@@ -15,7 +15,7 @@ import (
 var importUsers = &importKind{
 	things:  "users",
 	columns: []string{"user", "password", "ha1", "ha1b", "uid", "aliases", "groups", "attributes"}, must: 1,
-	start: func(ctx context.Context, a *App, f *importFlags) (addBatch, error) {
+	start: func(ctx context.Context, a *App, f *importFlags) (*sink, error) {
 		dir, err := a.directory(ctx)
 		if err != nil {
 			return nil, err
@@ -24,7 +24,7 @@ var importUsers = &importKind{
 		if a.opt.dryRun { // batches do not see each other in the database then
 			u.seen, u.seed = make(map[uint64]int), maphash.MakeSeed()
 		}
-		return u.add, nil
+		return &sink{add: u.add}, nil // users are read as they call
 	},
 }
 
@@ -137,10 +137,10 @@ func (u *userImport) twice(line int, a db.Address) error {
 	return nil
 }
 
-// oneEach makes an addBatch of a function that writes one record by itself; it
-// is for kinds whose batches have one record.
-func oneEach(add func(ctx context.Context, r record) error) addBatch {
-	return func(ctx context.Context, recs []record, _ bool) ([]error, error) {
+// oneEach makes a sink of a function that writes one record by itself; it is
+// for kinds whose batches have one record.
+func oneEach(add func(ctx context.Context, r record) error, reload ...string) *sink {
+	return &sink{reload: reload, add: func(ctx context.Context, recs []record, _ bool) ([]error, error) {
 		errs := make([]error, len(recs))
 		for i, r := range recs {
 			if errs[i] = r.err; r.err == nil {
@@ -151,23 +151,23 @@ func oneEach(add func(ctx context.Context, r record) error) addBatch {
 			}
 		}
 		return errs, nil
-	}
+	}}
 }
 
 var importDomains = &importKind{
 	things: "domains", single: true, columns: []string{"domain", "did", "aliases", "realm"}, must: 1,
-	start: func(ctx context.Context, a *App, _ *importFlags) (addBatch, error) {
+	start: func(ctx context.Context, a *App, _ *importFlags) (*sink, error) {
 		dir, err := a.directory(ctx)
 		return oneEach(func(ctx context.Context, r record) error {
 			d := db.Domain{Name: strings.ToLower(r.cell["domain"]), DID: r.cell["did"], Realm: r.cell["realm"], Aliases: strings.FieldsFunc(r.cell["aliases"], func(c rune) bool { return c == ' ' || c == ',' })}
 			return dir.AddDomain(ctx, d)
-		}), err
+		}, domainReload), err
 	},
 }
 
 var importAliases = &importKind{
 	things: "aliases", single: true, columns: []string{"alias", "user"}, must: 2,
-	start: func(ctx context.Context, a *App, _ *importFlags) (addBatch, error) {
+	start: func(ctx context.Context, a *App, _ *importFlags) (*sink, error) {
 		dir, err := a.directory(ctx)
 		return oneEach(func(ctx context.Context, r record) error {
 			alias, err := a.address(r.cell["alias"])
@@ -179,15 +179,16 @@ var importAliases = &importKind{
 				return err
 			}
 			return explain(ctx, dir, dir.AddAlias(ctx, user, alias), alias.Domain)
-		}), err
+		}), err // aliases are read as they are called
 	},
 }
 
 var importAttrs = &importKind{
 	things: "attributes", single: true, columns: []string{"owner", "name", "value", "type"}, must: 3,
-	start: func(ctx context.Context, a *App, _ *importFlags) (addBatch, error) {
+	start: func(ctx context.Context, a *App, _ *importFlags) (*sink, error) {
 		dir, err := a.directory(ctx)
-		return oneEach(func(ctx context.Context, r record) error {
+		to := &sink{}
+		to.add = oneEach(func(ctx context.Context, r record) error {
 			owner, err := a.ownerOf(r.cell["owner"])
 			if err != nil {
 				return err
@@ -196,8 +197,13 @@ var importAttrs = &importKind{
 			if err != nil {
 				return err
 			}
-			return explain(ctx, dir, dir.AddAttr(ctx, owner, db.Attr{Name: r.cell["name"], Type: t, Value: r.cell["value"]}), owner.Domain)
-		}), err
+			err = dir.AddAttr(ctx, owner, db.Attr{Name: r.cell["name"], Type: t, Value: r.cell["value"]})
+			if err == nil {
+				to.learns(attrReload(dir, owner))
+			}
+			return explain(ctx, dir, err, owner.Domain)
+		}).add
+		return to, err
 	},
 }
 
@@ -239,12 +245,14 @@ func importRows(n *noun) *importKind {
 	}
 	return &importKind{
 		things: things, columns: columns, must: 1,
-		start: func(ctx context.Context, a *App, _ *importFlags) (addBatch, error) {
+		start: func(ctx context.Context, a *App, _ *importFlags) (*sink, error) {
 			r, err := a.nounRows(ctx, n, false)
 			if err != nil {
 				return nil, err
 			}
-			return r.addBatch, nil
+			to := &sink{add: r.addBatch}
+			to.learns(n.tell())
+			return to, nil
 		},
 	}
 }
