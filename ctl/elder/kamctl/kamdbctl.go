@@ -324,46 +324,17 @@ func tablesOfFile(name string) []*schema.Table {
 	return out
 }
 
-// makeTables makes tables and their version numbers in one transaction. MySQL
-// commits each table by itself, so there those that were made go again when
-// one fails.
+// makeTables makes tables and their version numbers, all or none.
 func (c *dbControl) makeTables(ctx context.Context, tables []*schema.Table) (err error) {
 	d, err := c.open(ctx, c.name, db.Create())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
-	var made []string
-	err = d.Tx(ctx, func(tx *db.Tx) error {
-		made = made[:0]
-		for _, t := range tables {
-			for i, sql := range t.DDL(d.Dialect, db.Kamailio) {
-				if err := tx.Do(ctx, sql); err != nil {
-					return fmt.Errorf("create table %s: %w", t.Name, err)
-				}
-				if i == 0 {
-					made = append(made, t.Name)
-				}
-			}
-			if t.Version == 0 {
-				continue
-			}
-			if _, err := tx.Exec(ctx, "INSERT INTO version (table_name, table_version) VALUES (?, ?)", t.Name, t.Version); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err == nil && c.engine == db.PostgreSQL {
-		return c.grantTables(ctx, d, tables)
+	if err := schema.Of(db.Kamailio).Create(ctx, d, tables); err != nil || c.engine != db.PostgreSQL {
+		return err
 	}
-	if err != nil && c.engine == db.MySQL {
-		for _, name := range made {
-			_, e := d.Writer().ExecContext(context.WithoutCancel(ctx), "DROP TABLE "+d.Quote(name))
-			err = errors.Join(err, e)
-		}
-	}
-	return err
+	return c.grantTables(ctx, d, tables)
 }
 
 func (c *dbControl) dbUsage() {

@@ -8,11 +8,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"sipd/db"
+	"sipd/schema"
 )
 
 // one wants exactly one argument.
@@ -56,7 +59,34 @@ func (c *dbControl) dump(ctx context.Context, path string) (err error) {
 	if c.engine == db.PostgreSQL {
 		name, args = "pg_dump", append(c.clientArgs(), "-c", "--if-exists", c.name)
 	}
+	if _, err := exec.LookPath(name); err != nil {
+		return c.dumpServer(ctx, f)
+	}
 	return c.tool(ctx, nil, f, name, args...)
+}
+
+// dumpServer writes what the server's own program would, where there is none:
+// the rows of MySQL, the tables and rows of PostgreSQL, which go into the place
+// of those that are there.
+func (c *dbControl) dumpServer(ctx context.Context, w io.Writer) (err error) {
+	d, err := c.open(ctx, c.name, db.ReadOnly(), db.Patient())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	if c.engine == db.PostgreSQL {
+		found, err := schema.Inspect(ctx, d)
+		if err != nil {
+			return err
+		}
+		for _, name := range slices.Sorted(maps.Keys(found)) {
+			if _, err := fmt.Fprintf(w, "DROP TABLE IF EXISTS %s;\n", d.Quote(name)); err != nil {
+				return err
+			}
+		}
+	}
+	_, err = schema.Dump(ctx, d, w, schema.DumpOptions{SQL: true, Data: c.engine == db.MySQL})
+	return err
 }
 
 // clientArgs connect the server's own programs. The password goes through the
@@ -172,6 +202,10 @@ func (c *dbControl) load(ctx context.Context, name, path string) error {
 		return err
 	}
 	defer f.Close()
+	program := map[db.Engine]string{db.MySQL: "mysql", db.PostgreSQL: "psql"}[c.engine]
+	if _, err := exec.LookPath(program); program != "" && err != nil {
+		return c.loadServer(ctx, name, f)
+	}
 	switch c.engine {
 	case db.MySQL:
 		return c.tool(ctx, f, c.Out, "mysql", append(c.clientArgs(), name)...)
@@ -189,6 +223,27 @@ func (c *dbControl) load(ctx context.Context, name, path string) error {
 	// The text has a transaction of its own, which one connection must see whole.
 	_, err = d.Writer().ExecContext(ctx, string(text))
 	return errors.Join(d.Wrap(err), d.Close())
+}
+
+// loadServer runs the statements of a backup where the server's own program is
+// not installed. The lines of COPY in a backup of pg_dump are none.
+func (c *dbControl) loadServer(ctx context.Context, name string, in io.Reader) (err error) {
+	d, err := c.open(ctx, name, db.Patient())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	nobody := func(r *schema.Result) error {
+		if r.Rows != nil {
+			for _, err := range r.Rows {
+				if err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	return schema.Execute(ctx, d, schema.NewScript(d.Engine, bufio.NewReader(in)), false, nobody)
 }
 
 // copy makes a second database with the same rows.

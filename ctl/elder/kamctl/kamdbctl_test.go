@@ -193,6 +193,10 @@ func TestKamdbctlServer(t *testing.T) {
 			if _, err := exec.LookPath(map[db.Engine]string{db.MySQL: "mysqldump", db.PostgreSQL: "pg_dump"}[e]); err == nil {
 				serverCopy(t, e, rc, dir, at, do)
 			}
+			path := os.Getenv("PATH")
+			t.Setenv("PATH", t.TempDir()) // without the server's programs
+			serverCopy(t, e, rc, dir, at, do)
+			t.Setenv("PATH", path)
 			do(1, "Continue with drop?", "n\n", "drop")
 			do(0, "Database kam_test", "y\n", "drop")
 			if got := tablesOf(t, at("kam_test")); len(got) != 1 || !strings.Contains(got[0], "no database") {
@@ -228,6 +232,12 @@ func serverCopy(t *testing.T, e db.Engine, rc, dir string, at func(string) strin
 	do(0, "db dump successful", "", "backup", dir+"/dump.sql")
 	if st, err := os.Stat(dir + "/dump.sql"); err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("the backup: %v, %v", st, err)
+	}
+	if e == db.PostgreSQL { // whose backups replace what is there
+		do(0, "db restore successful", "", "restore", dir+"/dump.sql")
+		if out, code := ours(t, rc, "", "db", "roexec", "select username from subscriber"); code != 0 || !strings.Contains(out, "alice") {
+			t.Errorf("after restore kamctl db roexec prints %s", out)
+		}
 	}
 	do(0, fmt.Sprintf("Database %s", "kam_copy"), "y\n", "drop", "kam_copy")
 }
