@@ -2,6 +2,7 @@ package router
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -122,12 +123,21 @@ func (d *daemon) TCP() corerpc.TCP {
 	return t
 }
 
+// Reload reads the configuration again.
+func (d *daemon) Reload(ctx context.Context) (config string, count int, err error) {
+	err = d.line.Reload(ctx)
+	return d.opt.Config, int(d.reloads.Load()), err
+}
+
 // Resolver finds hosts.
 func (d *daemon) Resolver() *transport.Resolver { return d.transport.Resolver() }
 
 // Signal does what the process does on sig: TERM and INT end it.
 func (d *daemon) Signal(sig syscall.Signal) error {
 	switch sig {
+	case syscall.SIGHUP:
+		go func() { _ = d.line.Reload(context.Background()) }() // logged there
+		return nil
 	case syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGKILL:
 		if stop := d.stop.Load(); stop != nil {
 			(*stop)()

@@ -121,13 +121,23 @@ func (r *Router) resolveHost(ctx context.Context, host string) ([]netip.Addr, er
 	return hostAddrs(ctx, host)
 }
 
-// startLog opens the log that the configuration asks for.
+// startLog opens the log that the configuration asks for; one that takes over
+// goes on with the log there is, when it asks for the same.
 func (r *Router) startLog() error {
-	level := func() int { return int(r.debug.Load()) }
 	r.debug.Store(int64(r.coreCfg.Debug.Get(r.settings.Snapshot())))
+	key := fmt.Sprint(r.conf.Int("log_stderror") != 0 || r.opt.CheckOnly, " ", r.conf.Str("log_facility"), " ", r.logName())
+	if r.logs.log == nil || r.logs.key != key {
+		r.logs = r.openLog()
+		r.logs.key = key
+	}
+	r.log, r.syslog = r.logs.log, r.logs.syslog
+	return r.warnings()
+}
+
+func (r *Router) openLog() sharedLog {
+	level := r.logLevel
 	if d := r.opt.Dry; d != nil {
-		r.log = slog.New(dryLog{d.Log, level})
-		return r.warnings()
+		return sharedLog{log: slog.New(dryLog{d.Log, level})}
 	}
 	name := r.logName()
 	w := r.opt.Stderr
@@ -135,19 +145,25 @@ func (r *Router) startLog() error {
 		w = io.Discard
 	}
 	if r.conf.Int("log_stderror") != 0 || r.opt.CheckOnly {
-		r.log = NewLogger(w, name, level)
-		return r.warnings()
+		return sharedLog{log: NewLogger(w, name, level)}
 	}
-	facility := r.conf.Str("log_facility")
-	log, err := NewSyslogger(facility, name, level)
+	log, err := NewSyslogger(r.conf.Str("log_facility"), name, level)
 	if err != nil {
 		// A machine without syslog (a container) still has a stderr.
-		r.log = NewLogger(w, name, level)
-		r.log.LogAttrs(context.Background(), slog.LevelWarn, "no syslog; logging to stderr", slog.Any("err", err))
-		return r.warnings()
+		log = NewLogger(w, name, level)
+		log.LogAttrs(context.Background(), slog.LevelWarn, "no syslog; logging to stderr", slog.Any("err", err))
+		return sharedLog{log: log}
 	}
-	r.log, r.syslog = log, true
-	return r.warnings()
+	return sharedLog{log: log, syslog: true}
+}
+
+// logLevel is core.debug of the configuration in service, of r's own until
+// there is one.
+func (r *Router) logLevel() int {
+	if now := r.current.Load(); now != nil {
+		r = now
+	}
+	return int(r.debug.Load())
 }
 
 // logTo is the logger for a facility of syslog.
@@ -155,7 +171,7 @@ func (r *Router) logTo(facility string) (*slog.Logger, error) {
 	if !r.syslog {
 		return r.log, checkFacility(facility)
 	}
-	return NewSyslogger(facility, r.logName(), func() int { return int(r.debug.Load()) })
+	return NewSyslogger(facility, r.logName(), r.logLevel)
 }
 
 func (r *Router) logName() string {
@@ -200,11 +216,9 @@ func (r *Router) prepareEnv() error {
 	if agent == "" && c.Int("server_signature") != 0 {
 		agent = "User-Agent: " + signature
 	}
-	r.transport = transport.NewManager(transport.Options{
-		Log: r.log.With(slog.String("module", "transport")), UDPWorkers: c.Int("children"),
-		TCP: transport.TCPOptions{Workers: c.Int("tcp_children"), Vars: &r.tcpCfg}, Cfg: r.settings, Core: &r.coreCfg,
-		Handler: r.receive, Foreign: r.foreign, Mhomed: c.Int("mhomed") != 0, Wire: r.wire(),
-	})
+	if r.before == nil {
+		r.transport = r.newTransport()
+	}
 	if err := r.transport.Declare(r.stats); err != nil {
 		return err
 	}
@@ -212,13 +226,25 @@ func (r *Router) prepareEnv() error {
 		Log: r.log, Cfg: r.settings, Transport: r.transport, Myself: r.isMyself,
 		ServerID: c.Int("server_id"), MaxBranches: c.Int("max_branches"),
 		Server: headerLine(server), UserAgent: headerLine(agent),
-		Block: func(run.Kind, string) run.Block { return nil }, Vars: run.NewVars(),
+		Block: func(run.Kind, string) run.Block { return nil }, Vars: run.NewVars(), Places: new(run.Places),
+	}
+	if r.before != nil {
+		r.env.Vars, r.env.Places = r.before.env.Vars, r.before.env.Places
 	}
 	for _, a := range c.Aliases {
 		p, _ := transport.ParseProto(a.Proto)
 		r.myself.add(a.Host, uint16(a.Port), p)
 	}
 	return nil
+}
+
+func (r *Router) newTransport() *transport.Manager {
+	c := r.conf
+	return transport.NewManager(transport.Options{
+		Log: r.log.With(slog.String("module", "transport")), UDPWorkers: c.Int("children"),
+		TCP: transport.TCPOptions{Workers: c.Int("tcp_children"), Vars: &r.tcpCfg}, Cfg: r.settings, Core: &r.coreCfg,
+		Handler: r.line.receive, Foreign: r.line.foreign, Mhomed: c.Int("mhomed") != 0, Wire: r.wire(),
+	})
 }
 
 // isMyself says whether host:port is this daemon: a socket, an alias, or what a

@@ -8,9 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -20,14 +20,19 @@ import (
 	"sipd/router/run"
 	"sipd/router/script"
 	"sipd/router/stat"
-	"sipd/router/transport"
 	"sipd/rpc"
 	"sipd/rpc/socket"
 )
 
-// Router is a daemon: Load makes it, Serve runs it once, Close ends it.
+// Router is a daemon with one configuration: Load makes it, Serve runs it and
+// those that Reload puts in its place, Close ends it.
 type Router struct {
+	*line
 	opt Options
+	// before is the configuration that this one is to replace, while it is
+	// loaded; nil at the start.
+	before *Router
+
 	log *slog.Logger
 	// syslog says that log goes there.
 	syslog bool
@@ -46,22 +51,21 @@ type Router struct {
 	memory   stat.MemoryReader
 	panics   stat.Counter
 
-	vars      *pv.Registry
-	env       run.Env
-	hooks     module.Hooks
-	transport *transport.Manager
-	myself    aliases
-	checkVia  bool
-	program   struct {
+	vars     *pv.Registry
+	env      run.Env
+	hooks    module.Hooks
+	myself   aliases
+	checkVia bool
+	program  struct {
 		request   run.Block
 		coreReply run.Block
 	}
 
-	contexts  sync.Pool
-	messageID atomic.Uint64
-	started   time.Time
-	stop      atomic.Pointer[context.CancelFunc]
-	inited    []module.Module
+	contexts sync.Pool
+	running  stat.Counter // messages in the script now
+	inited   []module.Module
+	atStart  []func()         // what modules do when this is put into service
+	servers  []*runningModule // what Serve runs of modules
 }
 
 // ListedError is the mistakes of a configuration, each with its place.
@@ -77,7 +81,7 @@ func (e ListedError) Unwrap() []error { return e.ErrorList.Unwrap() }
 // nothing listens when it fails. A *ListedError holds all mistakes of the
 // configuration; any other error says what else stood in the way.
 func Load(ctx context.Context, opt Options) (*Router, error) {
-	r := &Router{opt: opt, settings: cfg.NewStore(), registry: rpc.NewRegistry(), stats: stat.NewRegistry()}
+	r := newRouter(opt, newLine())
 	if err := r.load(ctx); err != nil {
 		if cerr := r.Close(); cerr != nil {
 			err = errors.Join(err, cerr)
@@ -85,6 +89,10 @@ func Load(ctx context.Context, opt Options) (*Router, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+func newRouter(opt Options, l *line) *Router {
+	return &Router{line: l, opt: opt, settings: cfg.NewStore(), registry: rpc.NewRegistry(), stats: stat.NewRegistry()}
 }
 
 func (r *Router) load(ctx context.Context) error {
@@ -109,7 +117,13 @@ func (r *Router) load(ctx context.Context) error {
 	if err := r.initModules(ctx); err != nil {
 		return err
 	}
-	return r.compile()
+	if err := r.compile(); err != nil {
+		return err
+	}
+	if r.before == nil {
+		r.enter()
+	}
+	return nil
 }
 
 // listen opens the sockets, or finds out whether they could be named when the
@@ -122,6 +136,9 @@ func (r *Router) listen(ctx context.Context) error {
 	eps, err := r.endpoints(ctx)
 	if err != nil || r.opt.CheckOnly && dry == nil {
 		return err
+	}
+	if r.before != nil {
+		return r.rebind(ctx, eps)
 	}
 	if err := r.bind(ctx, eps); err != nil || dry != nil {
 		return err
@@ -159,23 +176,13 @@ func (r *Router) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	r.stop.Store(&cancel)
-	r.started = time.Now()
 	if err := r.writePID(); err != nil {
 		return errors.Join(err, r.Close())
 	}
 	defer r.removePID()
 	g, ctx := errgroup.WithContext(ctx)
-	for i := range r.set.Loaded() {
-		l := &r.set.Loaded()[i]
-		if s, ok := l.Module.(module.Server); ok {
-			g.Go(func() error {
-				if err := s.Serve(ctx); err != nil {
-					return fmt.Errorf("module %s: %w", l.Name, err)
-				}
-				return nil
-			})
-		}
-	}
+	r.startLine(ctx, g)
+	r.runModules(nil)
 	g.Go(func() error { return r.transport.Serve(ctx) })
 	r.ready()
 	err := g.Wait()
@@ -183,19 +190,33 @@ func (r *Router) Serve(ctx context.Context) error {
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}
-	return errors.Join(err, r.Close())
+	return errors.Join(err, r.closeLine())
 }
 
 // Close ends what Load opened. Serve calls it.
 func (r *Router) Close() error {
 	var errs []error
-	if r.transport != nil {
+	if r.transport != nil && r.before == nil {
 		errs = append(errs, r.transport.Close())
 	}
-	for i := len(r.inited) - 1; i >= 0; i-- {
-		if c, ok := r.inited[i].(module.Closer); ok {
+	return errors.Join(append(errs, r.closeModules(nil))...)
+}
+
+// closeModules closes the modules, the last first. What next, the instance that
+// took over, holds now stays open.
+func (r *Router) closeModules(next *Router) error {
+	var errs []error
+	for _, m := range slices.Backward(r.inited) {
+		name := m.Exports().Name
+		switch {
+		case next != nil && tookOver(next.module(name)):
+			continue
+		case r.before != nil && tookOver(m): // a reload that came to nothing: the sockets are the old one's
+			continue
+		}
+		if c, ok := m.(module.Closer); ok {
 			if err := c.Close(); err != nil {
-				errs = append(errs, fmt.Errorf("module %s: %w", r.inited[i].Exports().Name, err))
+				errs = append(errs, fmt.Errorf("module %s: %w", name, err))
 			}
 		}
 	}
@@ -216,6 +237,7 @@ func (r *Router) initModules(ctx context.Context) error {
 				return r.moduleError(l, fmt.Errorf("parameter %s: %w", p.Name, err))
 			}
 		}
+		r.env.Claim(l.Name)
 		if err := l.Module.Init(ctx, r.host(l.Name)); err != nil {
 			return r.moduleError(l, err)
 		}
@@ -230,13 +252,19 @@ func (r *Router) moduleError(l *module.Loaded, err error) error {
 }
 
 func (r *Router) host(name string) *module.Host {
-	return &module.Host{
+	h := &module.Host{
 		Name: name, Log: r.log.With(slog.String("module", name)),
-		Env: &r.env, Cfg: r.settings, RPC: r.registry, Stat: r.stats, Vars: r.vars,
+		Env: &r.env, Cfg: r.settings, RPC: r.front, Stat: r.stats, Vars: r.vars,
 		Guard: r.guard, ConfigPath: r.opt.Config, LogTo: r.logTo, RunDir: r.runDir(),
 		CheckOnly: r.opt.CheckOnly, Dry: r.opt.Dry != nil,
 		Module: r.module, Hooks: &r.hooks, Daemon: (*daemon)(r),
+		AtStart: func(f func()) { r.atStart = append(r.atStart, f) },
 	}
+	if r.before != nil {
+		h.Old = r.before.module(name)
+		r.atStart = append(r.atStart, func() { h.Old = nil }) // or it would keep all that were before alive
+	}
+	return h
 }
 
 // module finds a loaded module, nil when it is not there.

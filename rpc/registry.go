@@ -251,6 +251,7 @@ type Registry struct {
 	mu sync.RWMutex
 	// mu guards the fields below.
 	methods map[string]*Method
+	next    *Registry
 }
 
 // NewRegistry makes an empty registry.
@@ -271,8 +272,28 @@ func (r *Registry) Add(ms ...*Method) error {
 	return nil
 }
 
+// Follow makes r answer with the methods of next, which follows nobody, from
+// now on: wires that were opened with r serve what a reloaded configuration
+// offers. r's own methods are forgotten.
+func (r *Registry) Follow(next *Registry) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.methods, r.next = nil, next
+}
+
+// now is the registry that r follows, or r.
+func (r *Registry) now() *Registry {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.next != nil {
+		return r.next
+	}
+	return r
+}
+
 // Lookup finds a method by name.
 func (r *Registry) Lookup(name string) (*Method, bool) {
+	r = r.now()
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	m, ok := r.methods[name]
@@ -281,6 +302,7 @@ func (r *Registry) Lookup(name string) (*Method, bool) {
 
 // Names lists all methods, sorted.
 func (r *Registry) Names() []string {
+	r = r.now()
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	names := make([]string, 0, len(r.methods))

@@ -195,6 +195,23 @@ func (f *flags) run(ctx context.Context, stdout io.Writer) error {
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
+	signal.Ignore(syscall.SIGPIPE)
+	go reloadOnHangup(ctx, r)
 	return r.Serve(ctx)
+}
+
+// reloadOnHangup reads the configuration again at each SIGHUP. What comes of it
+// is in the log.
+func reloadOnHangup(ctx context.Context, r *router.Router) {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hup:
+			_ = r.Reload(ctx) // it logged why not
+		}
+	}
 }

@@ -235,6 +235,51 @@ func (s *Store) Reset(group string) error {
 	return nil
 }
 
+// Inherit takes over what an operator set in old: values that are not those
+// that old started with, where s starts with the same, and the instances of
+// groups. What s does not have or take is left out. Callbacks run.
+func (s *Store) Inherit(old *Store) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was, mine := old.Snapshot(), s.Snapshot()
+	d := s.draft()
+	var cs []change
+	for _, l := range old.List("") {
+		r := Ref{Group: l.Group}
+		g, _ := old.Group(l.Group)
+		if s.byName[l.Group] == nil {
+			continue
+		}
+		start := startOf(was, g, l.Var)
+		if now := l.Var.Value(was); now != start {
+			if c, err := s.prepare(r, l.Var.Name(), now); err == nil && startOf(mine, c.g, c.v) == start {
+				cs = append(cs, c)
+			}
+		}
+		for id, in := range was.groups[g.index].instances {
+			d.addInstance(s.byName[l.Group], id)
+			if in.own[l.Var.base().index] {
+				cs = append(cs, change{ref: Ref{Group: l.Group, ID: id, Instance: true}, v: l.Var, val: l.Var.Value(was.with(g, in))})
+			}
+		}
+	}
+	s.publish(d)
+	ok := cs[:0]
+	for _, c := range cs {
+		if c, err := s.prepare(c.ref, c.v.Name(), c.val); err == nil {
+			ok = append(ok, c)
+		}
+	}
+	s.apply(ok, false)
+}
+
+// startOf is what a variable of a group started with.
+func startOf(snap *Snapshot, g *Group, v Var) rpc.Value {
+	vals := snap.groups[g.index].clone()
+	v.restore(vals)
+	return v.Value(snap.with(g, vals))
+}
+
 // find looks a variable up; s.mu is held.
 func (s *Store) find(r Ref, name string) (*Group, Var, error) {
 	if g := s.byName[r.Group]; g != nil {

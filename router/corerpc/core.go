@@ -89,6 +89,10 @@ func (s *Source) core() []*rpc.Method {
 		{Name: "core.pwd", Reply: "string", Help: "Tells the working directory.", List: true, Handler: handler(workingDir)},
 		{Name: "core.runinfo", Reply: "struct {name, version, sourceid, compiler, compiled, time_now, time_started: string, uptime_secs: int, utime_days: string}", Help: "Tells version, build, clock and run time.", Handler: handler(s.runinfo)},
 		{
+			Name: "core.reload", Changes: true, Reply: "struct {config: text, reloads: int}", Handler: s.reload,
+			Help: "Reads the configuration again and puts it into service; one with mistakes changes nothing.",
+		},
+		{
 			Name: "core.shmmem", Reply: "struct {total, free, used, real_used, max_used, fragments: int}", Example: "m", Help: "Tells the memory in use, in octets or the unit given (b, k, m, g).",
 			Params:  []rpc.Param{{Name: "unit", Type: rpc.TString, Optional: true}},
 			Handler: s.shmmem,
@@ -182,6 +186,16 @@ func (s *Source) kill(_ context.Context, c *rpc.Call) error {
 		return rpc.Faultf(400, "no signal has the number %d", int(sig))
 	}
 	c.After(func() { _ = s.Daemon.Signal(sig) }) // nobody is left to tell
+	return nil
+}
+
+// reload answers with all mistakes of a configuration that cannot take over.
+func (s *Source) reload(ctx context.Context, c *rpc.Call) error {
+	config, n, err := s.Daemon.Reload(context.WithoutCancel(ctx)) // a caller who hangs up does not stop it
+	if err != nil {
+		return rpc.Faultf(500, "not reloaded, the configuration before stays in service:\n%s", strings.TrimRight(err.Error(), "\n"))
+	}
+	c.Add(rpc.Struct{rpc.M("config", rpc.String(config)), rpc.M("reloads", rpc.Int(n))})
 	return nil
 }
 

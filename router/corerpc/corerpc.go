@@ -42,6 +42,10 @@ type Daemon interface {
 	TCP() TCP
 	// Resolver finds hosts.
 	Resolver() *transport.Resolver
+	// Reload puts the configuration, read again, into service; it names the
+	// file and says how often that happened. An error, of a line or many, says
+	// why the present one stays.
+	Reload(ctx context.Context) (config string, count int, err error)
 	// Signal does what the signal does when the process gets it. It returns at
 	// once.
 	Signal(sig syscall.Signal) error

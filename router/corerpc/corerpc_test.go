@@ -35,6 +35,14 @@ type fake struct {
 	conns         []Conn
 	signals       chan syscall.Signal
 	resolver      *transport.Resolver
+	broken        error // what a reload comes to
+}
+
+func (f *fake) Reload(context.Context) (string, int, error) {
+	if f.broken != nil {
+		return "", 0, f.broken
+	}
+	return "/etc/sipd/sipd.cfg", 3, nil
 }
 
 func (f *fake) Build() Build {
@@ -280,6 +288,18 @@ func TestKillWithoutSignal(t *testing.T) {
 	}
 	if got := call(t, c, "core.kill", rpc.Int(1000)); !strings.HasPrefix(got, "int 400") {
 		t.Errorf("core.kill 1000 answers %s, want fault 400", got)
+	}
+}
+
+func TestReload(t *testing.T) {
+	f := newFake(t)
+	c, _ := start(t, f)
+	if got := call(t, c, "core.reload"); !strings.Contains(got, "/etc/sipd/sipd.cfg") || !strings.Contains(got, "3") {
+		t.Errorf("core.reload answers %s", got)
+	}
+	f.broken = errors.New("sipd.cfg:3: no\nsipd.cfg:4: neither\n")
+	if got := call(t, c, "core.reload"); !strings.Contains(got, "int 500") || !strings.Contains(got, "sipd.cfg:3: no") || !strings.Contains(got, "sipd.cfg:4: neither") {
+		t.Errorf("core.reload of a broken configuration answers %s", got)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"sipd/db"
+	"sipd/router/module"
 )
 
 // Pools are the open databases of one db_* module, each opened once however
@@ -66,6 +67,23 @@ func (p *Pools) closer(url string, x *pool) func() error {
 		return err
 	}
 }
+
+// Succeed gives the pools of the configuration before, at a reload: what is open
+// stays open, and is opened by the options given where it is opened anew. old
+// is Host.Old, p what the module has when there is none.
+func (p *Pools) Succeed(old module.Module, options func(url string) []db.Option) (pools *Pools, tookOver bool) {
+	h, ok := old.(interface{ pools() *Pools })
+	if !ok {
+		return p, false
+	}
+	pools = h.pools()
+	pools.mu.Lock()
+	defer pools.mu.Unlock()
+	pools.Options = options
+	return pools, true
+}
+
+func (p *Pools) pools() *Pools { return p }
 
 // Len is how many databases are open.
 func (p *Pools) Len() int {

@@ -38,7 +38,9 @@ type Daemon struct {
 	// Ours is false for a Kamailio.
 	Ours bool
 
-	log output
+	log    output
+	path   string         // of the configuration
+	router *router.Router // nil for a Kamailio
 }
 
 // patience is how long a message may take.
@@ -64,6 +66,7 @@ func Start(t testing.TB, config string) *Daemon {
 		t.Fatalf("%v\n%s", err, d.Log())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	d.path, d.router = path, r
 	done := make(chan error, 1)
 	go func() { done <- r.Serve(ctx) }()
 	t.Cleanup(func() {
@@ -163,6 +166,13 @@ func (d *Daemon) write(t testing.TB, config, head string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// Reload puts another configuration in the place of the one before.
+func (d *Daemon) Reload(t testing.TB, config string) error {
+	t.Helper()
+	d.write(t, config, "")
+	return d.router.Reload(t.Context())
 }
 
 // Expand puts the daemon's folder and address for DIR, ADDR and PORT.

@@ -41,6 +41,23 @@ type Closer interface {
 	Close() error
 }
 
+// Successor is implemented by modules that hold what must outlive a reload:
+// sockets, transactions, contacts. At a reload the new instance finds the one
+// before as Host.Old in Init, and may take over what that holds.
+type Successor interface {
+	// TookOver says that Init did so. The running Serve of the instance before
+	// goes on in place of this one's, and neither its Close is called nor, when
+	// the reload comes to nothing, this one's.
+	TookOver() bool
+}
+
+// Drainer is implemented by modules that go on working for messages of a
+// configuration which a reload replaced.
+type Drainer interface {
+	// Busy says that there still are such messages.
+	Busy() bool
+}
+
 // Exports is everything a module adds to the daemon.
 type Exports struct {
 	// Name is the name in loadmodule, without ".so".
@@ -214,6 +231,16 @@ type Host struct {
 	// route tests): Init opens no sockets and no FIFOs, and Serve is not called.
 	Dry bool
 
+	// Old is this module's instance in the configuration that a reload
+	// replaces, nil at the start and for a module that was not loaded. Init may
+	// read it, but must leave it as it is: the reload may still fail. It is nil
+	// again once the new configuration serves.
+	Old Module
+	// AtStart calls a function when everything has succeeded and the
+	// configuration is put into service: what must not be done for one that is
+	// given up. nil in tests; use Host.WhenServing.
+	AtStart func(func())
+
 	// Module finds another loaded module by name, nil when it is not loaded:
 	// registrar asks for usrloc and asserts the interface it needs.
 	Module func(name string) Module
@@ -221,6 +248,15 @@ type Host struct {
 	Hooks *Hooks
 	// Daemon gives what needs the whole daemon (shutdown, reload, facts for RPC).
 	Daemon any
+}
+
+// WhenServing calls f when the configuration is put into service.
+func (h *Host) WhenServing(f func()) {
+	if h.AtStart == nil {
+		f()
+		return
+	}
+	h.AtStart(f)
 }
 
 // Hooks are called by the router for each message. They are filled during Init

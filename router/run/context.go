@@ -5,8 +5,10 @@
 package run
 
 import (
+	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"sipd/router/cfg"
@@ -121,7 +123,7 @@ type Context struct {
 	ScriptVars []Value
 	// Slots hold what modules keep for the message, by a number each module
 	// gets from Env.NewSlot. They are cleared with the context.
-	Slots [16]any
+	Slots [24]any
 
 	// Foreign is set where the message only stands for a request of another
 	// protocol (HTTP on the SIP port): replies go there.
@@ -201,16 +203,38 @@ type Env struct {
 	// Vars are $shv and friends; see vars.go.
 	Vars *Vars
 
-	slots int
+	// Places says who has which of Context.Slots; nil until somebody asks for
+	// one. Configurations that follow each other share it, so that a message may
+	// meet modules of both.
+	Places *Places
+	// Owner is who NewSlot reserves for: the module whose Init runs.
+	Owner string
+	asked int // how many places Owner has
 }
 
-// NewSlot reserves a place in Context.Slots; modules call it at start.
+// Places are the owners of Context.Slots by index.
+type Places struct{ owners []string }
+
+// Claim says whose Init runs from now on.
+func (e *Env) Claim(owner string) { e.Owner, e.asked = owner, 0 }
+
+// NewSlot reserves a place in Context.Slots; modules call it at start. A module
+// of the configuration before had the same place.
 func (e *Env) NewSlot() int {
-	if e.slots == len(Context{}.Slots) {
+	if e.Places == nil {
+		e.Places = new(Places)
+	}
+	e.asked++
+	owner := fmt.Sprintf("%s %d", e.Owner, e.asked)
+	p := e.Places
+	if i := slices.Index(p.owners, owner); i >= 0 {
+		return i
+	}
+	if len(p.owners) == len(Context{}.Slots) {
 		panic("run: more modules want a slot than Context has")
 	}
-	e.slots++
-	return e.slots - 1
+	p.owners = append(p.owners, owner)
+	return len(p.owners) - 1
 }
 
 // Reset readies c for another message, keeping its buffers.

@@ -24,6 +24,14 @@ func (v *Vars) Shared(name string) Value {
 	return Int(0)
 }
 
+// Has says whether $shv(name) was set.
+func (v *Vars) Has(name string) bool {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	_, ok := v.shared[name]
+	return ok
+}
+
 // SetShared writes $shv(name).
 func (v *Vars) SetShared(name string, x Value) {
 	x = x.Keep()

@@ -110,6 +110,22 @@ func (r *Registry) Declare(group string, defs ...Def) error {
 	return nil
 }
 
+// Inherit goes on counting where old stands: counters that both have begin with
+// the sum of both, those that are the same counter are left alone. Gauges are
+// computed anyway.
+func (r *Registry) Inherit(old *Registry) {
+	for _, e := range old.All() {
+		from, ok := e.Source.(*Counter)
+		if !ok {
+			continue
+		}
+		mine, found := r.Lookup(e.Group, e.Name)
+		if to, ok := mine.Source.(*Counter); found && ok && to != from {
+			to.Add(from.Value())
+		}
+	}
+}
+
 func find(entries []Entry, name string) (int, bool) {
 	return slices.BinarySearchFunc(entries, name, func(e Entry, n string) int { return strings.Compare(e.Name, n) })
 }

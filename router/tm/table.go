@@ -34,18 +34,28 @@ type shard struct {
 	n     int
 }
 
-// Table holds the transactions of a daemon.
+// Table holds the transactions of a daemon, as one configuration sees it. The
+// one that takes over with a reload has the same transactions; each of them goes
+// on by the settings and routes of the table that made it.
 type Table struct {
+	*store
 	// Settings are the runtime variables.
 	Settings *Settings
+
+	env      *run.Env
+	net      Network
+	slot     int          // of Context.Slots: what t_on_… armed before there was a transaction
+	live     atomic.Int64 // transactions made by this table
+	watchers []*Watcher   // filled before there are transactions
+}
+
+// store is what tables that follow each other share.
+type store struct {
 	// Count are the statistics.
 	Count Stats
 
-	env     *run.Env
-	net     Network
 	seed    maphash.Seed
 	tag     string // what every To-tag made here starts with
-	slot    int    // of Context.Slots: what t_on_… armed before there was a transaction
 	label   atomic.Uint32
 	clock   atomic.Int64 // milliseconds since the start
 	epoch   time.Time
@@ -54,8 +64,6 @@ type Table struct {
 	armeds  sync.Pool // *armed
 	buffers sync.Pool // *[]byte to print into
 	shards  [shardCount]*shard
-
-	watchers []*Watcher // filled before there are transactions
 }
 
 // Stats count transactions and replies. Class 2 to 6 are the final replies
@@ -73,16 +81,26 @@ func New(env *run.Env, s *Settings, n Network) *Table {
 	if _, err := rand.Read(b[:]); err != nil {
 		panic(err) // the system's source of random numbers never fails
 	}
-	t := &Table{
-		Settings: s, env: env, net: n, seed: maphash.MakeSeed(), tag: hex.EncodeToString(b[:]),
-		slot: env.NewSlot(), epoch: time.Now(), jobs: make(chan *Transaction, 1024),
+	st := &store{
+		seed: maphash.MakeSeed(), tag: hex.EncodeToString(b[:]),
+		epoch: time.Now(), jobs: make(chan *Transaction, 1024),
 	}
-	t.label.Store(uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8)
-	for i := range t.shards {
-		t.shards[i] = new(shard)
+	st.label.Store(uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8)
+	for i := range st.shards {
+		st.shards[i] = new(shard)
 	}
-	return t
+	return &Table{store: st, Settings: s, env: env, net: n, slot: env.NewSlot()}
 }
+
+// Succeed makes the table of a configuration that takes over: it has the
+// transactions of tb, whose Serve goes on for both.
+func (tb *Table) Succeed(env *run.Env, s *Settings, n Network) *Table {
+	return &Table{store: tb.store, Settings: s, env: env, net: n, slot: env.NewSlot()}
+}
+
+// Live is the number of transactions that this table made and that are not
+// over: those that still need its configuration.
+func (tb *Table) Live() int { return int(tb.live.Load()) }
 
 // workers run what timers set off and may take long: failure routes.
 const workers = 8
@@ -235,6 +253,7 @@ func (tb *Table) remove(t *Transaction) {
 	}
 	t.next, t.prev = nil, nil
 	s.n--
+	t.table.live.Add(-1)
 	tb.Count.Freed.Inc()
 }
 

@@ -87,7 +87,7 @@ func (m *Manager) tune(nc *net.TCPConn) (syscall.RawConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, snap := m.vars, m.cfg.Snapshot()
+	v, snap := m.vars, m.snapshot()
 	_ = nc.SetKeepAliveConfig(net.KeepAliveConfig{
 		Enable: v.Keepalive.Bool(snap), Idle: seconds(v.Keepidle.Get(snap)),
 		Interval: seconds(v.Keepintvl.Get(snap)), Count: orLess(v.Keepcnt.Get(snap)),
@@ -255,7 +255,7 @@ func (c *conn) tryWrite(fd uintptr) bool {
 // enqueue keeps b for the writer, within the bounds. c.mu is held.
 func (c *conn) enqueue(b []byte) error {
 	t := c.t
-	snap := t.m.cfg.Snapshot()
+	snap := t.m.snapshot()
 	// With TLS all goes through the queue: one message of any size may, as the
 	// kernel would have taken it without.
 	atOnce := c.nc != nil && c.raw == nil && len(c.queue) == 0
@@ -299,7 +299,7 @@ func (c *conn) drain() {
 		c.mu.Unlock()
 
 		deadline := time.Time{}
-		if n := m.vars.SendTimeout.Get(m.cfg.Snapshot()); n > 0 {
+		if n := m.vars.SendTimeout.Get(m.snapshot()); n > 0 {
 			deadline = time.Now().Add(time.Duration(n) * time.Second)
 		}
 		err := nc.SetWriteDeadline(deadline)

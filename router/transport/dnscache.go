@@ -42,10 +42,10 @@ func KindName(kind uint16) string { return dns.TypeToString[kind] }
 // snapshot is the runtime variables of now; nil, the defaults, before a manager
 // gave the resolver any.
 func (r *Resolver) snapshot() *cfg.Snapshot {
-	if r.cfg == nil {
-		return nil
+	if s := r.cfg.Load(); s != nil {
+		return s.Snapshot()
 	}
-	return r.cfg.Snapshot()
+	return nil
 }
 
 // Resolver is the one that the manager asks.

@@ -45,7 +45,7 @@ func (c *conn) writeWait(b []byte) (int, error) {
 	nc := c.nc
 	c.mu.Unlock()
 	wait := foreignTime
-	if n := c.t.m.vars.SendTimeout.Get(c.t.m.cfg.Snapshot()); n > 0 {
+	if n := c.t.m.vars.SendTimeout.Get(c.t.m.snapshot()); n > 0 {
 		wait = time.Duration(n) * time.Second
 	}
 	err := nc.SetWriteDeadline(time.Now().Add(wait))

@@ -93,16 +93,15 @@ type TCPOptions struct {
 
 // Manager owns the sockets. It is safe for concurrent use.
 type Manager struct {
-	opt  Options
-	log  *slog.Logger
-	cfg  *cfg.Store
-	core *cfg.Core
-	vars *cfg.TCP
-	list atomic.Pointer[sockets]
-	tcp  tcpTable
-	stat Counters
-	// security is set before Serve.
-	security Security
+	opt      Options
+	log      *slog.Logger
+	cfg      atomic.Pointer[cfg.Store]
+	core     *cfg.Core
+	vars     *cfg.TCP
+	list     atomic.Pointer[sockets]
+	tcp      tcpTable
+	stat     Counters
+	security atomic.Pointer[Security]
 
 	mu sync.Mutex
 	// mu guards the fields below and changes of list.
@@ -121,22 +120,23 @@ type sockets struct {
 
 // NewManager makes a manager without sockets.
 func NewManager(o Options) *Manager {
-	m := &Manager{opt: o, log: o.Log, cfg: o.Cfg, core: o.Core, vars: o.TCP.Vars}
+	m := &Manager{opt: o, log: o.Log, core: o.Core, vars: o.TCP.Vars}
+	store := o.Cfg
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
 	}
 	if m.opt.UDPWorkers <= 0 {
 		m.opt.UDPWorkers = DefaultWorkers
 	}
-	if m.cfg == nil || m.core == nil || m.vars == nil {
+	if store == nil || m.core == nil || m.vars == nil {
 		own := cfg.NewStore()
 		core, vars := new(cfg.Core), new(cfg.TCP)
 		if err := errors.Join(core.Declare(own), vars.Declare(own)); err != nil {
 			panic(err) // the tables of package cfg contradict themselves
 		}
 		// Values of an undeclared variable are its default.
-		if m.cfg == nil {
-			m.cfg, m.core, m.vars = own, nil, nil
+		if store == nil {
+			store, m.core, m.vars = own, nil, nil
 		}
 		if m.core == nil {
 			m.core = core
@@ -148,11 +148,23 @@ func NewManager(o Options) *Manager {
 	if m.opt.Resolver == nil {
 		m.opt.Resolver = NewResolver(ResolverOptions{Log: m.log})
 	}
-	m.opt.Resolver.bind(m.cfg, m.core)
+	m.opt.Resolver.core = m.core
+	m.Follow(store)
 	m.list.Store(new(sockets))
 	m.tcp.init(m)
 	return m
 }
+
+// Follow makes the manager read its settings from another store, that of a
+// configuration which takes over. The groups core and tcp must have been
+// declared in both before any other.
+func (m *Manager) Follow(s *cfg.Store) {
+	m.cfg.Store(s)
+	m.opt.Resolver.cfg.Store(s)
+}
+
+// snapshot is the settings of now.
+func (m *Manager) snapshot() *cfg.Snapshot { return m.cfg.Load().Snapshot() }
 
 // Listen opens a socket; what arrives waits for Serve. Port 0 lets the system
 // choose. The socket may be given a name and an advertised address before
@@ -369,7 +381,7 @@ func (m *Manager) Oversize(d Dest, size int) (o Dest, ok bool) {
 	if d.Proto != UDP {
 		return d, false
 	}
-	snap := m.cfg.Snapshot()
+	snap := m.snapshot()
 	mtu := m.core.UDPMTU.Get(snap)
 	if mtu == 0 || size <= mtu {
 		return d, false

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"sipd/router/cfg"
@@ -33,7 +34,7 @@ func (e *ResolveError) Unwrap() error { return e.Err }
 type Resolver struct {
 	opt   ResolverOptions
 	log   *slog.Logger
-	cfg   *cfg.Store
+	cfg   atomic.Pointer[cfg.Store]
 	core  *cfg.Core
 	cache cache
 	files files
@@ -69,8 +70,6 @@ func NewResolver(o ResolverOptions) *Resolver {
 	r.core = new(cfg.Core)
 	return r
 }
-
-func (r *Resolver) bind(s *cfg.Store, c *cfg.Core) { r.cfg, r.core = s, c }
 
 // parseLiteral reads an IPv4 address or an IPv6 address with or without
 // brackets, without an allocation.
@@ -127,7 +126,7 @@ func (m *Manager) Resolve(ctx context.Context, host string, port uint16, p Proto
 	}
 	ctx, cancel := context.WithTimeout(ctx, resolveLimit)
 	defer cancel()
-	q := query{r: m.opt.Resolver, snap: m.cfg.Snapshot(), name: strings.TrimSuffix(host, ".")}
+	q := query{r: m.opt.Resolver, snap: m.snapshot(), name: strings.TrimSuffix(host, ".")}
 	q.served, q.v4, q.v6 = m.served()
 	ds, err := q.resolve(ctx, port, p, sips)
 	if err == nil && len(ds) == 0 {

@@ -26,8 +26,16 @@ type Security interface {
 	Lifetime() time.Duration
 }
 
-// Secure sets where TLS settings come from; call it before Serve.
-func (m *Manager) Secure(s Security) { m.security = s }
+// Secure sets where TLS settings come from: those of the handshakes from now on.
+func (m *Manager) Secure(s Security) { m.security.Store(&s) }
+
+// secured is where they come from; nil for nowhere.
+func (m *Manager) secured() Security {
+	if s := m.security.Load(); s != nil {
+		return *s
+	}
+	return nil
+}
 
 // TLSState is the TLS state of an open connection; false when there is none of
 // that number or it has no TLS.
@@ -54,7 +62,7 @@ func (c *conn) handshake(ctx context.Context, nc *net.TCPConn) (*tls.Conn, error
 	if err != nil {
 		return nil, errors.Join(err, nc.Close())
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.t.m.security.HandshakeTime())
+	ctx, cancel := context.WithTimeout(ctx, c.t.m.secured().HandshakeTime())
 	defer cancel()
 	if err := t.HandshakeContext(ctx); err != nil {
 		c.t.m.stat.TLSHandshakeFailed.Inc()
@@ -65,7 +73,7 @@ func (c *conn) handshake(ctx context.Context, nc *net.TCPConn) (*tls.Conn, error
 }
 
 func (c *conn) secured(nc *net.TCPConn) (*tls.Conn, error) {
-	s := c.t.m.security
+	s := c.t.m.secured()
 	switch {
 	case s == nil:
 		return nil, ErrNoTLS
@@ -103,4 +111,4 @@ func (c *conn) welcome(ctx context.Context, nc *net.TCPConn) {
 }
 
 // MaxTLS is how many TLS connections there may be: tcp.max_tls_connections.
-func (m *Manager) MaxTLS() int { return m.vars.MaxTLSConnections.Get(m.cfg.Snapshot()) }
+func (m *Manager) MaxTLS() int { return m.vars.MaxTLSConnections.Get(m.snapshot()) }

@@ -138,7 +138,7 @@ func (m *Manager) CloseConn(id uint64) bool {
 // whatever tcp_accept_aliases says (force_tcp_alias). It answers whether the
 // connection has the alias now.
 func (m *Manager) Alias(r Received, port uint16, force bool) bool {
-	snap := m.cfg.Snapshot()
+	snap := m.snapshot()
 	if r.Conn == 0 || !force && !m.vars.AcceptAliases.Bool(snap) {
 		return false
 	}

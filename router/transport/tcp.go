@@ -33,7 +33,7 @@ func listenTCP(m *Manager, p Proto, addr netip.AddrPort) (*tcpListener, error) {
 	if family(addr.Addr()) == 1 {
 		network = "tcp6"
 	}
-	snap := m.cfg.Snapshot()
+	snap := m.snapshot()
 	lc := net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, c syscall.RawConn) error {
 		return control(c, func(fd int) error {
 			if m.vars.ReusePort.Bool(snap) {
@@ -175,7 +175,7 @@ func unmap(a netip.AddrPort) netip.AddrPort {
 
 // add makes the connection known by number and peer, if there is room.
 func (t *tcpTable) add(c *conn) error {
-	snap := t.m.cfg.Snapshot()
+	snap := t.m.snapshot()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
@@ -253,7 +253,7 @@ func (t *tcpTable) send(d Dest, b []byte) error {
 		}
 		t.remove(c)
 	}
-	snap := t.m.cfg.Snapshot()
+	snap := t.m.snapshot()
 	if d.NoConnect || t.m.vars.NoConnect.Bool(snap) || !d.Addr.IsValid() {
 		return ErrNoConn
 	}

@@ -88,13 +88,13 @@ func (r *reader) fill() error {
 
 // lifetime is how long a connection may be idle; 0 and less: for ever.
 func (m *Manager) lifetime() time.Duration {
-	return time.Duration(m.vars.ConnectionLifetime.Get(m.cfg.Snapshot())) * time.Second
+	return time.Duration(m.vars.ConnectionLifetime.Get(m.snapshot())) * time.Second
 }
 
 // lifetime is the manager's, or that of TLS connections.
 func (c *conn) lifetime() time.Duration {
-	if m := c.t.m; c.sock.Proto == TLS && m.security != nil {
-		if life := m.security.Lifetime(); life > 0 {
+	if s := c.t.m.secured(); s != nil && c.sock.Proto == TLS {
+		if life := s.Lifetime(); life > 0 {
 			return life
 		}
 	}
@@ -151,7 +151,7 @@ func (r *reader) next(b []byte) (int, error) {
 	switch {
 	case errors.Is(err, sip.ErrPing):
 		m.stat.TCPPings.Inc()
-		if m.vars.CRLFPing.Bool(m.cfg.Snapshot()) {
+		if m.vars.CRLFPing.Bool(m.snapshot()) {
 			return n, r.c.write([]byte("\r\n"), false)
 		}
 		return n, nil
@@ -193,7 +193,7 @@ func (r *reader) handle(b []byte) {
 // tcp_accept_no_cl allows that: it has no body. 0 when it is not one.
 func (r *reader) withoutLength(b []byte) int {
 	m := r.c.t.m
-	if !m.vars.AcceptNoCL.Bool(m.cfg.Snapshot()) {
+	if !m.vars.AcceptNoCL.Bool(m.snapshot()) {
 		return 0
 	}
 	end := headerEnd(b)
@@ -232,7 +232,7 @@ func headerEnd(b []byte) int {
 func (r *reader) foreign(b []byte) (int, error) {
 	m := r.c.t.m
 	end := headerEnd(b)
-	limit := min(m.vars.RdBufSize.Get(m.cfg.Snapshot()), r.maxMessage())
+	limit := min(m.vars.RdBufSize.Get(m.snapshot()), r.maxMessage())
 	if m.opt.Foreign == nil {
 		return 0, errors.New("an HTTP request that nobody serves")
 	}

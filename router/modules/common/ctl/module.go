@@ -14,7 +14,9 @@ import (
 )
 
 // New makes the module; it is what the list of modules names.
-func New() module.Module { return &ctl{mode: 0o600, maxStruct: 8, buffer: 1024} }
+func New() module.Module {
+	return &ctl{mode: 0o600, maxStruct: 8, buffer: 1024, server: new(socket.Server)}
+}
 
 type ctl struct {
 	binrpc []string // addresses
@@ -28,12 +30,14 @@ type ctl struct {
 	maxStruct   int // KiB
 	buffer      int // octets
 
-	server socket.Server
+	server *socket.Server
 	wires  struct {
 		binrpc binrpc.Server
 		line   fifo.Server
 	}
 	pipes []*socket.Pipe
+	// tookOver says that the sockets are those of the configuration before.
+	tookOver bool
 }
 
 // Exports lists what the module brings.

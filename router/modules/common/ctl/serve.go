@@ -54,6 +54,13 @@ func (m *ctl) Init(ctx context.Context, h *module.Host) error {
 	if err := errors.Join(err, m.checkBinRPC(), m.checkFifo()); err != nil {
 		return err
 	}
+	if old, ok := h.Old.(*ctl); ok {
+		if names := module.Changed(old, m); len(names) > 0 {
+			return &module.RestartError{Params: names}
+		}
+		m.server, m.pipes, m.tookOver = old.server, old.pipes, true
+		return nil
+	}
 	m.server.File, m.server.Guard, m.server.Log = file, h.Guard, h.Log
 	m.wires.binrpc = binrpc.Server{Registry: h.RPC, AutoConvert: m.autoConvert, MaxBody: m.maxBody << 10, Log: h.Log}
 	m.wires.line = fifo.Server{Registry: h.RPC, Log: h.Log}
@@ -102,6 +109,9 @@ func (m *ctl) open(ctx context.Context, h *module.Host, addresses []string, p so
 	}
 	return nil
 }
+
+// TookOver says that the sockets are those of the configuration before.
+func (m *ctl) TookOver() bool { return m.tookOver }
 
 // Serve answers calls until ctx ends.
 func (m *ctl) Serve(ctx context.Context) error {

@@ -13,8 +13,9 @@ import (
 )
 
 type driver struct {
-	dbx.Pools
-	timeout, connect, send, receive int // seconds
+	*dbx.Pools
+	tookOver                        bool // the pools are those of the configuration before
+	timeout, connect, send, receive int  // seconds
 	ping, retries, sslMode          int
 	reconnect, delayed, found       bool
 	timezone, unsigned              bool
@@ -23,7 +24,7 @@ type driver struct {
 
 // New makes the module; it is what the list of modules names.
 func New() module.Module {
-	d := &driver{name: "db_mysql", timeout: 2, connect: 2, ping: 300, retries: 1, reconnect: true}
+	d := &driver{Pools: new(dbx.Pools), name: "db_mysql", timeout: 2, connect: 2, ping: 300, retries: 1, reconnect: true}
 	d.Options = d.options
 	return d
 }
@@ -60,8 +61,12 @@ func (d *driver) Exports() *module.Exports {
 
 // Init declares the statistic under the name it has in Kamailio.
 func (d *driver) Init(_ context.Context, h *module.Host) error {
-	return h.Stat.Declare("mysql", stat.Def{Name: "driver_errors", Help: "errors that the databases answered", Source: stat.Func(d.Errors)})
+	d.Pools, d.tookOver = d.Succeed(h.Old, d.options)
+	return h.Stat.Declare("mysql", stat.Def{Name: "driver_errors", Help: "errors that the databases answered", Source: stat.Func(func() int64 { return d.Errors() })})
 }
+
+// TookOver says that the open databases are those of the configuration before.
+func (d *driver) TookOver() bool { return d.tookOver }
 
 func (d *driver) options(string) []db.Option {
 	opts := []db.Option{

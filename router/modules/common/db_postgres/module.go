@@ -16,15 +16,16 @@ import (
 )
 
 type driver struct {
-	dbx.Pools
-	timeout                              int // seconds; 0: the daemon's own
+	*dbx.Pools
+	tookOver                             bool // the pools are those of the configuration before
+	timeout                              int  // seconds; 0: the daemon's own
 	retries, lockset, keepalive, escaped int
 	params                               map[string]string
 }
 
 // New makes the module; it is what the list of modules names.
 func New() module.Module {
-	d := &driver{retries: 2, lockset: 4, escaped: 1, params: make(map[string]string)}
+	d := &driver{Pools: new(dbx.Pools), retries: 2, lockset: 4, escaped: 1, params: make(map[string]string)}
 	d.Options = d.options
 	return d
 }
@@ -43,12 +44,18 @@ func (d *driver) Exports() *module.Exports {
 			{Name: "tcp_keepalive", Help: "accepted without effect: keep-alive is always on", Value: &d.keepalive},
 			{Name: "bytea_output_escape", Help: "accepted without effect: both forms of bytea are read", Value: &d.escaped},
 		},
-		Stats: []stat.Def{{Name: "driver_errors", Help: "errors that the databases answered", Source: stat.Func(d.Errors)}},
+		Stats: []stat.Def{{Name: "driver_errors", Help: "errors that the databases answered", Source: stat.Func(func() int64 { return d.Errors() })}},
 	}
 }
 
 // Init has nothing to open: databases are opened when a module asks for them.
-func (d *driver) Init(context.Context, *module.Host) error { return nil }
+func (d *driver) Init(_ context.Context, h *module.Host) error {
+	d.Pools, d.tookOver = d.Succeed(h.Old, d.options)
+	return nil
+}
+
+// TookOver says that the open databases are those of the configuration before.
+func (d *driver) TookOver() bool { return d.tookOver }
 
 // What a connection takes, and what only libpq has a use for.
 var (

@@ -16,14 +16,15 @@ import (
 )
 
 type driver struct {
-	dbx.Pools
+	*dbx.Pools
+	tookOver bool              // the pools are those of the configuration before
 	readOnly []string          // paths
 	journal  map[string]string // mode by path
 }
 
 // New makes the module; it is what the list of modules names.
 func New() module.Module {
-	d := &driver{journal: make(map[string]string)}
+	d := &driver{Pools: new(dbx.Pools), journal: make(map[string]string)}
 	d.Options = d.options
 	return d
 }
@@ -37,12 +38,18 @@ func (d *driver) Exports() *module.Exports {
 			{Name: "db_set_readonly", Help: "path of a file that is opened for reading only; may be repeated", Value: d.setReadOnly},
 			{Name: "db_set_journal_mode", Help: "PATH=MODE, several separated by semicolons; may be repeated", Value: d.setJournal},
 		},
-		Stats: []stat.Def{{Name: "driver_errors", Help: "errors that the databases answered", Source: stat.Func(d.Errors)}},
+		Stats: []stat.Def{{Name: "driver_errors", Help: "errors that the databases answered", Source: stat.Func(func() int64 { return d.Errors() })}},
 	}
 }
 
 // Init has nothing to open: files are opened when a module asks for them.
-func (d *driver) Init(context.Context, *module.Host) error { return nil }
+func (d *driver) Init(_ context.Context, h *module.Host) error {
+	d.Pools, d.tookOver = d.Succeed(h.Old, d.options)
+	return nil
+}
+
+// TookOver says that the open files are those of the configuration before.
+func (d *driver) TookOver() bool { return d.tookOver }
 
 func (d *driver) setReadOnly(v string) error {
 	d.readOnly = append(d.readOnly, clean(v))

@@ -27,7 +27,7 @@ const (
 func New() module.Module {
 	return &jsonrpcs{
 		transport: overFifo | overDgram, pretty: true, fifoMode: 0o600, replyDir: "/tmp/",
-		dgramMode: 0o600, dgramWorkers: 2, dgramTimeout: 2000, access: "guarded", role: "full",
+		wires: new(socket.Server), dgramMode: 0o600, dgramWorkers: 2, dgramTimeout: 2000, access: "guarded", role: "full",
 	}
 }
 
@@ -46,11 +46,13 @@ type jsonrpcs struct {
 	policy socket.Access
 	most   rpc.Role
 	server jsonrpc.Server
-	wires  socket.Server
+	wires  *socket.Server
 	pipe   *socket.Pipe
 	http   *socket.HTTP
 	guard  *socket.Guard
-	slot   int // of the result of jsonrpc_exec
+	// tookOver says that the sockets are those of the configuration before.
+	tookOver bool
+	slot     int // of the result of jsonrpc_exec
 }
 
 // Exports lists what the module brings.

@@ -30,6 +30,13 @@ func (m *jsonrpcs) Init(ctx context.Context, h *module.Host) error {
 	m.guard = h.Guard
 	m.slot = h.Env.NewSlot()
 	m.server = jsonrpc.Server{Registry: h.RPC, Pretty: m.pretty, Log: h.Log}
+	if old, ok := h.Old.(*jsonrpcs); ok {
+		if names := module.Changed(old, m); len(names) > 0 {
+			return &module.RestartError{Params: names}
+		}
+		m.wires, m.pipe, m.http, m.tookOver = old.wires, old.pipe, old.http, true
+		return nil
+	}
 	m.wires.Guard, m.wires.Log, m.wires.Workers = h.Guard, h.Log, m.dgramWorkers
 	m.wires.DatagramWait = time.Duration(m.dgramTimeout) * time.Millisecond
 	m.http = &socket.HTTP{Guard: h.Guard, Log: h.Log, Handle: m.handle, File: socket.FileMode{UID: -1, GID: -1}}
@@ -94,6 +101,9 @@ func (m *jsonrpcs) socket(ctx context.Context, h *module.Host, a socket.Address)
 	}
 	return m.wires.Listen(ctx, a, &m.server)
 }
+
+// TookOver says that the sockets are those of the configuration before.
+func (m *jsonrpcs) TookOver() bool { return m.tookOver }
 
 // Serve answers until ctx ends.
 func (m *jsonrpcs) Serve(ctx context.Context) error {

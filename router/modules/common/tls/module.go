@@ -133,7 +133,7 @@ func (m *mod) Init(_ context.Context, h *module.Host) error {
 		return err
 	}
 	if m.transport != nil {
-		m.transport.Secure(m)
+		h.WhenServing(func() { m.transport.Secure(m) })
 	}
 	return nil
 }

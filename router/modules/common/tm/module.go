@@ -20,6 +20,7 @@ type mod struct {
 	old      ignored
 	contacts contacts
 	network  tm.Network // tests set one
+	tookOver bool
 }
 
 // New makes the module; it is what the list of modules names.
@@ -73,13 +74,24 @@ func (m *mod) Init(_ context.Context, h *module.Host) error {
 		m.network = tm.NewNetwork(h.Env.Transport)
 	}
 	m.env = h.Env
-	m.table = tm.New(h.Env, m.settings, m.network)
+	if old, ok := h.Old.(*mod); ok {
+		m.table = old.table.Succeed(h.Env, m.settings, m.network)
+	} else {
+		m.table = tm.New(h.Env, m.settings, m.network)
+	}
+	m.tookOver = h.Old != nil
 	h.Hooks.PreRequest = append(h.Hooks.PreRequest, m.table.PreRequest)
 	h.Hooks.OnReply = m.table.OnReply
 	h.Hooks.Stateful = m.stateful
 	h.Hooks.PostScript = append(h.Hooks.PostScript, m.table.Release)
 	return nil
 }
+
+// TookOver says that the transactions are those of the configuration before.
+func (m *mod) TookOver() bool { return m.tookOver }
+
+// Busy says that transactions still run by this configuration.
+func (m *mod) Busy() bool { return m.table.Live() > 0 }
 
 // Serve lets the timers run.
 func (m *mod) Serve(ctx context.Context) error { return m.table.Serve(ctx) }

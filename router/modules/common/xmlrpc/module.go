@@ -35,6 +35,7 @@ type xmlRPC struct {
 	most            rpc.Role
 	server          xmlrpc.Server
 	http            *socket.HTTP
+	tookOver        bool // the listeners are those of the configuration before
 	guard           *socket.Guard
 	env             *run.Env
 }
@@ -100,6 +101,13 @@ func (m *xmlRPC) Init(ctx context.Context, h *module.Host) error {
 	if m.mode == 0 {
 		h.Hooks.HTTP = append(h.Hooks.HTTP, m.request)
 	}
+	if old, ok := h.Old.(*xmlRPC); ok {
+		if names := module.Changed(old, m); len(names) > 0 {
+			return &module.RestartError{Params: names}
+		}
+		m.http, m.tookOver = old.http, true
+		return nil
+	}
 	m.http = &socket.HTTP{Guard: h.Guard, Log: h.Log, Handle: m.handle, File: socket.FileMode{UID: -1, GID: -1}}
 	for _, text := range m.listen {
 		a, err := socket.ParseHTTP(text)
@@ -116,6 +124,9 @@ func (m *xmlRPC) Init(ctx context.Context, h *module.Host) error {
 	}
 	return nil
 }
+
+// TookOver says that the listeners are those of the configuration before.
+func (m *xmlRPC) TookOver() bool { return m.tookOver }
 
 // Serve answers on the listeners of its own.
 func (m *xmlRPC) Serve(ctx context.Context) error {

@@ -36,7 +36,7 @@ type auth struct {
 	alg    sip.Algorithm
 	named  bool // the algorithm is written into challenges
 	attr   run.AVPName
-	nonces nonces
+	nonces *nonces
 	hooks  *module.Hooks
 	slot   int // of the accepted header
 }
@@ -117,22 +117,26 @@ func (a *auth) Init(_ context.Context, h *module.Host) error {
 	a.hooks = h.Hooks
 	a.slot = h.Env.NewSlot()
 	a.attr = attrName(a.challengeAttr)
+	if a.alg == sip.UnknownAlgorithm {
+		a.alg = sip.MD5
+	}
+	if old, ok := h.Old.(*auth); ok && len(module.Changed(old, a)) == 0 {
+		a.nonces = old.nonces // those that phones hold stay good
+		return nil
+	}
 	key := sha256.Sum256([]byte(a.secret))
 	if a.secret == "" {
 		if _, err := rand.Read(key[:]); err != nil {
 			return err
 		}
 	}
-	a.nonces = nonces{expire: int64(a.expire), drift: int64(a.drift)}
+	a.nonces = &nonces{expire: int64(a.expire), drift: int64(a.drift)}
 	a.nonces.setKey(key)
 	if a.nonceCount {
 		a.nonces.counts = newRing(a.ncSize, a.ncOrder)
 	}
 	if a.oneTime {
 		a.nonces.once = newRing(a.otnSize, a.otnOrder)
-	}
-	if a.alg == sip.UnknownAlgorithm {
-		a.alg = sip.MD5
 	}
 	return nil
 }

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +33,9 @@ type htable struct {
 	conn   *dbx.Conn
 	tables []*table
 	byName map[string]*table
-	slot   int // in Context.Slots: *state
+	// reloaded says that there was a configuration before this one.
+	reloaded bool
+	slot     int // in Context.Slots: *state
 }
 
 // New makes the module; it is what the list of modules names.
@@ -82,6 +86,10 @@ func (h *htable) Init(ctx context.Context, host *module.Host) (err error) {
 	if err := h.define(); err != nil {
 		return err
 	}
+	if old, ok := host.Old.(*htable); ok {
+		h.reloaded = true
+		h.inherit(old)
+	}
 	h.slot = host.Env.NewSlot()
 	host.Hooks.PostScript = append(host.Hooks.PostScript, h.release)
 	if h.url == "" {
@@ -91,7 +99,7 @@ func (h *htable) Init(ctx context.Context, host *module.Host) (err error) {
 		return err
 	}
 	for _, t := range h.tables {
-		if t.dbTable == "" {
+		if t.dbTable == "" || t.inherited {
 			continue
 		}
 		if err := h.require(t); err != nil {
@@ -129,9 +137,22 @@ func (h *htable) define() error {
 	return nil
 }
 
-// Serve runs the start event, and removes ended items.
+// inherit takes the items over of tables that the configuration before defined in
+// the same way.
+func (h *htable) inherit(old *htable) {
+	for _, t := range h.tables {
+		if from := old.byName[t.name]; from != nil && reflect.DeepEqual(from.def, t.def) {
+			t.items, t.inherited = from.items, true
+		}
+	}
+}
+
+// Serve runs the start event, when there are new tables to fill, and removes
+// ended items.
 func (h *htable) Serve(ctx context.Context) error {
-	h.event("htable:mod-init", nil)
+	if slices.ContainsFunc(h.tables, func(t *table) bool { return !t.inherited }) || !h.reloaded {
+		h.event("htable:mod-init", nil)
+	}
 	tick := time.NewTicker(time.Duration(h.interval) * time.Second)
 	defer tick.Stop()
 	for {

@@ -14,7 +14,13 @@ import (
 // slots are what listings and locks of the script speak of.
 type table struct {
 	def
-	now    func() int64 // seconds
+	*items
+	now       func() int64 // seconds
+	inherited bool         // the items are those of the configuration before
+}
+
+// items is what a table holds; it outlives a reload.
+type items struct {
 	shards [64]shard
 	locks  []slotLock
 }
@@ -32,7 +38,7 @@ type item struct {
 }
 
 func newTable(d def) *table {
-	t := &table{def: d, now: func() int64 { return time.Now().Unix() }, locks: make([]slotLock, 1<<d.size)}
+	t := &table{def: d, now: func() int64 { return time.Now().Unix() }, items: &items{locks: make([]slotLock, 1<<d.size)}}
 	for i := range t.shards {
 		t.shards[i].items = make(map[string]*item)
 	}

@@ -15,7 +15,7 @@ import (
 
 // New makes the module; it is what the list of modules names.
 func New() module.Module {
-	return &miDatagram{children: 1, mode: 0o600, timeout: 2000, indent: "\t"}
+	return &miDatagram{server: new(socket.Server), children: 1, mode: 0o600, timeout: 2000, indent: "\t"}
 }
 
 type miDatagram struct {
@@ -24,7 +24,9 @@ type miDatagram struct {
 	children, timeout int
 	indent            string
 
-	server socket.Server
+	server *socket.Server
+	// tookOver says that the socket is that of the configuration before.
+	tookOver bool
 }
 
 // Exports lists what the module brings.
@@ -69,6 +71,13 @@ func (m *miDatagram) Init(ctx context.Context, h *module.Host) error {
 	if m.name == "" {
 		return errors.New(`it needs a socket: modparam("mi_datagram", "socket_name", "/run/sipd/mi.sock")`)
 	}
+	if old, ok := h.Old.(*miDatagram); ok {
+		if names := module.Changed(old, m); len(names) > 0 {
+			return &module.RestartError{Params: names}
+		}
+		m.server, m.tookOver = old.server, true
+		return nil
+	}
 	m.server.Guard, m.server.Log, m.server.Workers = h.Guard, h.Log, m.children
 	m.server.DatagramWait = time.Duration(m.timeout) * time.Millisecond
 	m.server.File, _ = socket.Owned(m.mode, m.user, m.group)
@@ -81,6 +90,9 @@ func (m *miDatagram) Init(ctx context.Context, h *module.Host) error {
 	}
 	return m.server.Listen(ctx, a, &mi.Server{Registry: h.RPC, Indent: m.indent, Log: h.Log})
 }
+
+// TookOver says that the socket is that of the configuration before.
+func (m *miDatagram) TookOver() bool { return m.tookOver }
 
 // Serve answers until ctx ends.
 func (m *miDatagram) Serve(ctx context.Context) error { return m.server.Serve(ctx) }

@@ -19,7 +19,8 @@ type miFifo struct {
 	mode              int
 	replyDir, indent  string
 
-	pipe *socket.Pipe // nil: idle
+	pipe     *socket.Pipe // nil: idle
+	tookOver bool         // the pipe is that of the configuration before
 }
 
 // Exports lists what the module brings.
@@ -55,6 +56,13 @@ func (m *miFifo) Init(_ context.Context, h *module.Host) error {
 	if err := m.check(); err != nil || m.name == "" {
 		return err
 	}
+	if old, ok := h.Old.(*miFifo); ok {
+		if names := module.Changed(old, m); len(names) > 0 {
+			return &module.RestartError{Params: names}
+		}
+		m.pipe, m.tookOver = old.pipe, true
+		return nil
+	}
 	path, role, _, _ := socket.ParsePipe(m.name)
 	file, _ := socket.Owned(m.mode, m.user, m.group)
 	m.pipe = &socket.Pipe{
@@ -66,6 +74,9 @@ func (m *miFifo) Init(_ context.Context, h *module.Host) error {
 	}
 	return m.pipe.Open()
 }
+
+// TookOver says that the pipe is that of the configuration before.
+func (m *miFifo) TookOver() bool { return m.tookOver }
 
 // Serve answers until ctx ends.
 func (m *miFifo) Serve(ctx context.Context) error {

@@ -20,7 +20,7 @@ type pike struct {
 
 	log    *slog.Logger
 	level  slog.Level
-	tree   tree
+	tree   *tree
 	epoch  time.Time
 	blocks stat.Counter
 }
@@ -58,7 +58,11 @@ var levels = [...]slog.Level{16, 14, 12, 12, slog.LevelError, slog.LevelWarn, 2,
 // Init prepares the counters.
 func (p *pike) Init(_ context.Context, h *module.Host) error {
 	p.log, p.level, p.epoch = h.Log, levels[p.logLevel+5], time.Now()
-	p.tree.max, p.tree.timeout = p.density, int64(p.latency)
+	if old, ok := h.Old.(*pike); ok && len(module.Changed(old, p)) == 0 {
+		p.tree, p.epoch = old.tree, old.epoch
+		return nil
+	}
+	p.tree = &tree{max: p.density, timeout: int64(p.latency)}
 	return nil
 }
 

@@ -79,6 +79,9 @@ func (m *pvModule) Exports() *module.Exports {
 func (m *pvModule) Init(_ context.Context, h *module.Host) error {
 	m.stats, m.vars = h.Stat, h.Env.Vars
 	for _, p := range m.shared {
+		if h.Old != nil && h.Env.Vars.Has(p.name) { // a reload leaves what the script made of it
+			continue
+		}
 		h.Env.Vars.SetShared(p.name, p.value)
 	}
 	for _, p := range m.script {

@@ -158,7 +158,7 @@ func (r *registrar) Init(_ context.Context, h *module.Host) error {
 		return errors.New(`registrar keeps its contacts in usrloc; put loadmodule "usrloc.so" before loadmodule "registrar.so"`)
 	}
 	r.useDomain = r.loc.UseDomain()
-	r.loc.Locations().OnExpired(r.expired)
+	h.WhenServing(func() { r.loc.Locations().OnExpired(r.expired) })
 	switch {
 	case r.eventCallback != "":
 		return errors.New("event_callback is for embedded languages; use event_route[usrloc:contact-expired]")

@@ -38,6 +38,8 @@ type mod struct {
 	all    *usrloc.Locations
 	added  *usrloc.RUIDs
 	loadMu sync.Mutex
+	// tookOver says that the tables are those of the configuration before.
+	tookOver bool
 }
 
 // New makes the module; it is what the list of modules names.
@@ -76,6 +78,9 @@ func (m *mod) Init(ctx context.Context, h *module.Host) error {
 	if err := m.refuse(); err != nil {
 		return err
 	}
+	if old, ok := h.Old.(*mod); ok {
+		return m.succeed(old)
+	}
 	m.added = usrloc.NewRUIDs("ulcx", h.Env.ServerID)
 	o := usrloc.Options{
 		Mode: usrloc.Mode(m.dbMode), Matching: usrloc.Matching(m.matching), NewestFirst: m.newestFirst,
@@ -98,6 +103,24 @@ func (m *mod) Init(ctx context.Context, h *module.Host) error {
 	}
 	return nil
 }
+
+// succeed takes the tables of the configuration before over: contacts outlive a
+// reload.
+func (m *mod) succeed(old *mod) error {
+	if names := module.Changed(old, m); len(names) > 0 {
+		return &module.RestartError{Params: names}
+	}
+	m.added, m.conn, m.store, m.all, m.tookOver = old.added, old.conn, old.store, old.all, true
+	for _, t := range m.all.Tables() {
+		if err := m.host.Stat.Declare("usrloc", t.Stats()...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TookOver says that the tables are those of the configuration before.
+func (m *mod) TookOver() bool { return m.tookOver }
 
 // refuse says what cannot be done, and what to use instead.
 func (m *mod) refuse() error {

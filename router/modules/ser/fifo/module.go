@@ -22,6 +22,8 @@ type serFifo struct {
 	mode, retries, wait    int
 
 	pipe *socket.Pipe
+	// tookOver says that the pipe is that of the configuration before.
+	tookOver bool
 }
 
 // Exports lists what the module brings.
@@ -55,6 +57,13 @@ func (m *serFifo) Init(_ context.Context, h *module.Host) error {
 	if err := m.check(); err != nil {
 		return err
 	}
+	if old, ok := h.Old.(*serFifo); ok {
+		if names := module.Changed(old, m); len(names) > 0 {
+			return &module.RestartError{Params: names}
+		}
+		m.pipe, m.tookOver = old.pipe, true
+		return nil
+	}
 	path, role, _, _ := socket.ParsePipe(m.path)
 	file, _ := socket.Owned(m.mode, m.user, m.group)
 	m.pipe = &socket.Pipe{
@@ -66,6 +75,9 @@ func (m *serFifo) Init(_ context.Context, h *module.Host) error {
 	}
 	return m.pipe.Open()
 }
+
+// TookOver says that the pipe is that of the configuration before.
+func (m *serFifo) TookOver() bool { return m.tookOver }
 
 // Serve answers until ctx ends.
 func (m *serFifo) Serve(ctx context.Context) error { return m.pipe.Serve(ctx) }
