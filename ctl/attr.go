@@ -3,6 +3,7 @@ package ctl
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -69,6 +70,8 @@ func (a *App) attrCommand() *cobra.Command {
 	}
 	set.Flags().StringVar(&typ, "type", "auto", "`type` of the values: string, int, or auto as declared")
 	var addType string
+	var ifNot, ifThere bool
+	var l listFlags
 	add := &cobra.Command{
 		Use: "add USER NAME=VALUE...", Short: "Give attributes one more value each", Args: want(1, -1), ValidArgsFunction: a.completeUsers,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -87,10 +90,11 @@ func (a *App) attrCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.attrAdd(cmd.Context(), owner, attrs)
+			return a.attrAdd(cmd.Context(), owner, attrs, ifNot)
 		},
 	}
 	add.Flags().StringVar(&addType, "type", "auto", "`type` of the values: string, int, or auto as declared")
+	add.Flags().BoolVar(&ifNot, "if-not-exists", false, "pass over values that are there already")
 	show := &cobra.Command{
 		Use: "show USER [NAME]", Aliases: []string{"list"}, Short: "Show attributes", Args: want(0, 2), ValidArgsFunction: a.completeAttrs(&o, false),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -98,9 +102,10 @@ func (a *App) attrCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.attrShow(cmd.Context(), owner, first(rest...))
+			return a.attrShow(cmd.Context(), owner, first(rest...), &l)
 		},
 	}
+	l.declare(show, false, false)
 	rm := &cobra.Command{
 		Use: "rm USER NAME [VALUE]", Aliases: []string{"remove"}, Short: "Remove an attribute, or one value of it", Args: want(1, 3), ValidArgsFunction: a.completeAttrs(&o, false),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -110,13 +115,14 @@ func (a *App) attrCommand() *cobra.Command {
 			}
 			switch len(rest) {
 			case 1:
-				return a.attrRemove(cmd.Context(), owner, rest[0], nil)
+				return a.attrRemove(cmd.Context(), owner, rest[0], nil, ifThere)
 			case 2:
-				return a.attrRemove(cmd.Context(), owner, rest[0], &rest[1])
+				return a.attrRemove(cmd.Context(), owner, rest[0], &rest[1], ifThere)
 			}
 			return usagef(cmd, "it takes the NAME of the attribute and perhaps a VALUE")
 		},
 	}
+	rm.Flags().BoolVar(&ifThere, "if-exists", false, "be content when there is none")
 	for _, c := range []*cobra.Command{add, set, show, rm} {
 		o.declare(c)
 		_ = c.RegisterFlagCompletionFunc("of-domain", a.completeDomains) // declare made the flag
@@ -159,10 +165,22 @@ func (a *App) attrSet(ctx context.Context, o db.Owner, attrs []db.Attr) error {
 	return a.done(ctx, attrReload(dir, o), "set %d attributes of %s", len(attrs), ownerName(o))
 }
 
-func (a *App) attrAdd(ctx context.Context, o db.Owner, attrs []db.Attr) error {
+func (a *App) attrAdd(ctx context.Context, o db.Owner, attrs []db.Attr, ifNot bool) error {
 	dir, err := a.directory(ctx)
 	if err != nil {
 		return err
+	}
+	if ifNot {
+		have, err := dir.Attrs(ctx, o, "")
+		if err != nil {
+			return explain(ctx, dir, err, o.Domain)
+		}
+		attrs = slices.DeleteFunc(attrs, func(x db.Attr) bool {
+			return slices.ContainsFunc(have, func(h db.Attr) bool { return h.Name == x.Name && h.Value == x.Value })
+		})
+		if len(attrs) == 0 {
+			return a.say("%s has these values already; nothing was changed", ownerName(o))
+		}
 	}
 	if err := dir.AddAttr(ctx, o, attrs...); err != nil {
 		if errors.Is(err, db.ErrNoAttr) {
@@ -173,19 +191,22 @@ func (a *App) attrAdd(ctx context.Context, o db.Owner, attrs []db.Attr) error {
 	return a.done(ctx, attrReload(dir, o), "added %d values to the attributes of %s", len(attrs), ownerName(o))
 }
 
-func (a *App) attrRemove(ctx context.Context, o db.Owner, name string, value *string) error {
+func (a *App) attrRemove(ctx context.Context, o db.Owner, name string, value *string, ifThere bool) error {
 	dir, err := a.directory(ctx)
 	if err != nil {
 		return err
 	}
 	n, err := dir.RemoveAttr(ctx, o, name, value)
+	if errors.Is(err, db.ErrNoAttr) && ifThere {
+		return a.say("%s has no such attribute; nothing was changed", ownerName(o))
+	}
 	if err != nil {
 		return explainAttr(explain(ctx, dir, err, o.Domain))
 	}
 	return a.done(ctx, attrReload(dir, o), "removed %d values of attribute %s of %s", n, name, ownerName(o))
 }
 
-func (a *App) attrShow(ctx context.Context, o db.Owner, name string) error {
+func (a *App) attrShow(ctx context.Context, o db.Owner, name string, l *listFlags) error {
 	dir, err := a.reading(ctx)
 	if err != nil {
 		return err
@@ -194,11 +215,20 @@ func (a *App) attrShow(ctx context.Context, o db.Owner, name string) error {
 	if err != nil {
 		return explain(ctx, dir, err, o.Domain)
 	}
-	w := output.New(a.Out, a.set.output, "name", "type", "value")
-	for _, x := range attrs {
-		w.Row(x.Name, x.Type.String(), x.Value)
+	w, err := a.list(l, []string{"name", "type", "value"})
+	if err != nil {
+		return err
 	}
-	return w.Close()
+	pager := (&nameFlags{listFlags: *l}).filter().Pager()
+	for _, x := range attrs {
+		if !pager.Take(x.Name) {
+			continue
+		}
+		if err := w.row(x.Name, x.Type.String(), x.Value); err != nil {
+			return err
+		}
+	}
+	return w.close()
 }
 
 // attrReload lets a server read attributes again that it keeps in memory: those

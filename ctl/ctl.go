@@ -150,6 +150,7 @@ func (a *App) tops() []top {
 		{name: "alias", part: "users", short: aliasShort, make: a.aliasCommand},
 		{name: "attr", part: "users", short: attrShort, make: a.attrCommand},
 		{name: "acl", part: "users", short: aclShort, aliases: []string{"group"}, make: a.aclCommand},
+		{name: "rpid", part: "users", short: rpidShort, make: a.rpidCommand},
 	}
 	out = append(out, a.nounTops()...)
 	return append(out,

@@ -58,20 +58,28 @@ func (a *App) domainCommand() *cobra.Command {
 			ValidArgsFunction: a.completeDomains,
 			RunE:              func(cmd *cobra.Command, args []string) error { return a.domainShow(cmd.Context(), args[0]) },
 		}, rm, a.domainEnableCommand(), a.domainDisableCommand(), a.reloadCommand(domainReload), a.liveCommand("domain.dump"), importDomains.command(a), a.exportCommand("domains", a.domainExport, false),
-		group("alias", "Other names of a domain",
-			&cobra.Command{
-				Use: "add DOMAIN ALIAS", Short: "Give a domain one more name", Args: want(2, 2),
-				ValidArgsFunction: a.completeDomains,
-				RunE: func(cmd *cobra.Command, args []string) error {
-					return a.domainAliasAdd(cmd.Context(), args[0], args[1])
-				},
-			},
-			&cobra.Command{
-				Use: "rm ALIAS", Aliases: []string{"remove"}, Short: "Take a name away", Args: want(1, 1),
-				RunE: func(cmd *cobra.Command, args []string) error {
-					return a.domainAliasRemove(cmd.Context(), args[0])
-				},
-			}))
+		a.domainAliasCommand())
+}
+
+func (a *App) domainAliasCommand() *cobra.Command {
+	var ifNot, ifThere bool
+	add := &cobra.Command{
+		Use: "add DOMAIN ALIAS", Short: "Give a domain one more name", Args: want(2, 2),
+		ValidArgsFunction: a.completeDomains,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.domainAliasAdd(cmd.Context(), args[0], args[1], ifNot)
+		},
+	}
+	add.Flags().BoolVar(&ifNot, "if-not-exists", false, "be content when the domain has the name already")
+	rm := &cobra.Command{
+		Use: "rm ALIAS", Aliases: []string{"remove"}, Short: "Take a name away", Args: want(1, 1),
+		ValidArgsFunction: a.completeDomains,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.domainAliasRemove(cmd.Context(), args[0], ifThere)
+		},
+	}
+	rm.Flags().BoolVar(&ifThere, "if-exists", false, "be content when there is no such name")
+	return group("alias", "Other names of a domain", add, rm)
 }
 
 // nameFlags narrow a list of what has a name.
@@ -145,23 +153,29 @@ func explainDomain(err error) error {
 	return err
 }
 
-func (a *App) domainAliasAdd(ctx context.Context, domain, alias string) error {
+func (a *App) domainAliasAdd(ctx context.Context, domain, alias string, ifNot bool) error {
 	dir, err := a.directory(ctx)
 	if err != nil {
 		return err
 	}
 	if err := dir.AddDomainAlias(ctx, domain, alias); err != nil {
+		if have, e := dir.Domain(ctx, alias); taken(err) && ifNot && e == nil && (have.Name == strings.ToLower(domain) || slices.Contains(have.Aliases, strings.ToLower(domain))) {
+			return a.say("%s is a name of domain %s already; nothing was changed", strings.ToLower(alias), have.Name)
+		}
 		return explainDomain(explain(ctx, dir, err, domain))
 	}
 	return a.done(ctx, domainReload, "added %s, another name of domain %s", strings.ToLower(alias), domain)
 }
 
-func (a *App) domainAliasRemove(ctx context.Context, alias string) error {
+func (a *App) domainAliasRemove(ctx context.Context, alias string, ifThere bool) error {
 	dir, err := a.directory(ctx)
 	if err != nil {
 		return err
 	}
 	d, err := dir.Domain(ctx, alias)
+	if errors.Is(err, db.ErrNoDomain) && ifThere {
+		return a.say("%s is no name of a domain; nothing was changed", alias)
+	}
 	if err != nil {
 		return explain(ctx, dir, err, alias)
 	}

@@ -41,9 +41,16 @@ var examples = map[string]string{
 	"attr set":  "alice@example.com lang=cs --type string",
 	"attr show": "--of-domain example.com",
 
+	"acl list":   "--domain example.com --sort group",
 	"acl grant":  "alice@example.com int voicemail",
 	"acl revoke": "alice@example.com int",
 	"acl show":   "alice@example.com",
+
+	"rpid add":  "alice@example.com sip:+4930100@example.com",
+	"rpid list": "--domain example.com -o json",
+	"rpid rm":   "alice@example.com",
+	"rpid set":  "alice@example.com sip:+4930101@example.com",
+	"rpid show": "alice@example.com",
 
 	"compat install": "/usr/local/bin --only kamctl,kamdbctl",
 	"compat list":    "",

@@ -3,6 +3,7 @@ package ctl
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"slices"
 	"strings"
 
@@ -54,33 +55,45 @@ func (a *App) userExport(ctx context.Context, f db.Filter, secrets bool) error {
 		columns = append(columns, "ha1", "ha1b", "password")
 	}
 	w := output.New(a.Out, a.exportForm(), columns...)
-	page := make([]db.User, 0, exportPage)
-	flush := func() error {
-		if err := dir.Fill(ctx, page); err != nil {
-			return err
-		}
-		for _, u := range page {
-			if err := a.exportUser(w, u, secrets); err != nil {
-				return err
-			}
-		}
-		page = page[:0]
-		return nil
-	}
-	for u, err := range dir.Users(ctx, f) {
+	for u, err := range filled(ctx, dir, f) {
 		if err != nil {
 			return err
 		}
-		if page = append(page, u); len(page) == exportPage {
-			if err := flush(); err != nil {
-				return err
-			}
+		if err := a.exportUser(w, u, secrets); err != nil {
+			return err
 		}
 	}
-	if err := flush(); err != nil {
-		return err
-	}
 	return w.Close()
+}
+
+// filled are users with aliases, attributes and groups, read by the page.
+func filled(ctx context.Context, dir db.Directory, f db.Filter) iter.Seq2[db.User, error] {
+	return func(yield func(db.User, error) bool) {
+		page := make([]db.User, 0, exportPage)
+		flush := func() bool {
+			if err := dir.Fill(ctx, page); err != nil {
+				yield(db.User{}, err)
+				return false
+			}
+			for _, u := range page {
+				if !yield(u, nil) {
+					return false
+				}
+			}
+			page = page[:0]
+			return true
+		}
+		for u, err := range dir.Users(ctx, f) {
+			if err != nil {
+				yield(u, err)
+				return
+			}
+			if page = append(page, u); len(page) == exportPage && !flush() {
+				return
+			}
+		}
+		flush()
+	}
 }
 
 func (a *App) exportUser(w *output.Writer, u db.User, secrets bool) error {
@@ -180,31 +193,13 @@ func (a *App) attrExport(ctx context.Context, f db.Filter, _ bool) error {
 			return err
 		}
 	}
-	var page []db.User
-	flush := func() error {
-		if err := dir.Fill(ctx, page); err != nil {
-			return err
-		}
-		for _, u := range page {
-			if err := print(db.OfUser(u.Address), u.Attrs); err != nil {
-				return err
-			}
-		}
-		page = page[:0]
-		return nil
-	}
-	for u, err := range dir.Users(ctx, f) {
+	for u, err := range filled(ctx, dir, f) {
 		if err != nil {
 			return err
 		}
-		if page = append(page, u); len(page) == exportPage {
-			if err := flush(); err != nil {
-				return err
-			}
+		if err := print(db.OfUser(u.Address), u.Attrs); err != nil {
+			return err
 		}
-	}
-	if err := flush(); err != nil {
-		return err
 	}
 	return w.Close()
 }
