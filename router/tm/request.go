@@ -138,7 +138,6 @@ func (tb *Table) NewTransaction(c *run.Context) int {
 		t.Contacts = a.contacts
 		t.mayRunScript.Store(a.failure != nil || a.branchFailure != nil)
 	}
-	tb.live.Add(1)
 	tb.Count.Created.Inc()
 	tb.Count.UAS.Inc()
 	t.watch(c)

@@ -228,6 +228,7 @@ func (s *shard) insert(t *Transaction) {
 	}
 	*h = t
 	t.inTable = true
+	t.table.live.Add(1)
 	s.n++
 }
 
