@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"sipd/ctl/output"
 	"sipd/db"
 	"sipd/schema"
 )
@@ -21,12 +19,7 @@ func (a *App) dbCommand() *cobra.Command {
 	return group("db", dbShort,
 		a.dbCreateCommand(), a.dbStatusCommand(), a.dbVerifyCommand(), a.dbPlanCommand(), a.dbUpgradeCommand(),
 		a.dbDumpCommand(), a.dbLoadCommand(), a.dbShowCommand(), a.dbExecCommand(), a.dbShellCommand(), a.dbDropCommand(),
-		&cobra.Command{
-			Use: "version [TABLE...]", Short: "Print the version numbers of the tables", Args: want(0, -1),
-			Example: "  sipctl db version subscriber location",
-			RunE:    func(cmd *cobra.Command, args []string) error { return a.tableVersions(cmd.Context(), args) },
-		},
-		a.migrateCommand())
+		a.dbVersionCommand(), a.migrateCommand())
 }
 
 // release is which tables are meant: of a release, of its groups or by name.
@@ -235,33 +228,6 @@ func missingTables(ctx context.Context, d *db.DB, s *schema.Schema, tables []*sc
 		return nil, err
 	}
 	return slices.DeleteFunc(slices.Clone(tables), func(t *schema.Table) bool { return found[t.Name] != nil }), nil
-}
-
-func (a *App) tableVersions(ctx context.Context, names []string) error {
-	d, err := a.open(ctx, db.ReadOnly())
-	if err != nil {
-		return err
-	}
-	found, err := schema.Inspect(ctx, d)
-	if err != nil {
-		return err
-	}
-	if len(names) == 0 {
-		names = slices.Sorted(maps.Keys(found))
-	}
-	w := output.New(a.Out, a.set.output, "table", "version")
-	for _, n := range names {
-		t := found[n]
-		if t == nil {
-			return found.Check(d.Source(), a.set.flavour, schema.Need{Table: n})
-		}
-		if t.Version == 0 {
-			w.Row(n, nil)
-			continue
-		}
-		w.Row(n, t.Version)
-	}
-	return w.Close()
 }
 
 // orEmpty makes an empty list of none, which JSON shows as [].

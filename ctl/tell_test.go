@@ -145,30 +145,3 @@ func TestFrame(t *testing.T) {
 		t.Errorf("frame is\n%q\nwant\n%q", got, want)
 	}
 }
-
-// TestKamcli: every noun and verb of kamcli has its place in the tree.
-func TestKamcli(t *testing.T) {
-	root := (&App{}).Root()
-	for theirs, ours := range map[string]string{
-		"subscriber add": "user add", "subscriber rm": "user rm", "subscriber passwd": "user passwd", "subscriber show": "user show", "subscriber setattrs": "user set",
-		"group grant": "acl grant", "group revoke": "acl revoke", "group show": "acl show",
-		"aliasdb add": "alias add", "aliasdb rm": "alias rm", "aliasdb show": "alias list",
-		"avp db-add": "avp add", "avp db-rm": "avp rm", "avp db-show": "avp list",
-		"domain add": "domain add", "domain rm": "domain rm", "domain showdb": "domain list", "domain list": "domain live", "domain reload": "domain reload",
-		"address add": "address add", "address rm": "address rm", "address showdb": "address list", "address list": "address live", "address reload": "address reload",
-		"dispatcher memadd": "dispatcher memadd", "dispatcher memrm": "dispatcher memrm", "dispatcher list": "dispatcher live",
-		"dialplan translate": "dialplan translate", "dialplan add": "dialplan add", "speeddial add": "speeddial add", "speeddial show": "speeddial show",
-		"uacreg add": "uacreg add", "uacreg passwd": "uacreg set", "uacreg list": "uacreg live", "mtree db-add": "mtree add", "htable db-add": "htable add",
-		"htable setxi": "htable setxi", "htable list-tables": "htable tables", "pipelimit set-pipe": "pipelimit pipe", "pipelimit reset-pipe": "pipelimit reset",
-		"ul show": "ul show", "ul add": "ul add", "ul rm": "ul rm", "ul showdb": "ul stored list", "acc list": "acc call list", "acc mc-list": "acc missed list",
-		"acc acc-struct-update": "acc extend", "acc method-stats": "acc rates", "dialog list": "dialog list", "dialog terminate": "dialog terminate", "dlgs getall": "dialog simple getall",
-		"rtpengine showdb": "rtpengine list", "rtpengine show": "rtpengine live", "tls conlist": "tls list", "tls cfgoptions": "tls options", "tls gen-certs": "tls certificate",
-		"srv sockets": "server sockets", "ps": "server ps", "stats": "server stats", "moni": "monitor", "uptime": "server uptime", "shm": "server shm", "pkg": "server pkg", "tcp": "server tcp",
-		"pike": "server pike", "shv": "server var get", "rpcmethods": "server methods", "jsonrpc": "rpc", "ping": "ping", "config show": "config show",
-	} {
-		c, rest, err := root.Find(strings.Fields(ours))
-		if err != nil || len(rest) > 0 || c == root {
-			t.Errorf("kamcli's %q should be %q, which is no command: %v", theirs, ours, err)
-		}
-	}
-}
