@@ -297,6 +297,9 @@ var steps = []step{
 	{args: "dispatcher add 1", code: same},
 	{args: "dispatcher show", code: same, shows: true},
 	{args: "dispatcher rm 2", code: same},
+	{args: "dispatcher addgw 3 sip:192.0.2.3", code: same},
+	{args: "dispatcher rmgw 3", code: same},
+	{args: "dispatcher show", code: same, shows: true},
 	{args: "dispatcher rm", code: same},
 
 	{args: "dialplan addrule 1 5 regexp ^0(.*)$ 0 ^0(.*)$ 49\\1 attr", code: same},

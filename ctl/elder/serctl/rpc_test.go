@@ -112,6 +112,7 @@ func TestServer(t *testing.T) {
 		{"ser_ctl st tm", "tm.stats current 3\n", "one tm.stats"},
 		{"ser_ctl list_tls", "1 30 192.0.2.1:5061 192.0.2.2:4711 ok\n", "one tls.list"},
 		{"ser_ctl lm", "core.uptime\ncore.shmmem\ncore.version\nusrloc.stats\ntm.stats\ndomain.reload\ngflags.reload\n", ""},
+		{"ser_ctl list_methods -L ;", "core.uptime;core.shmmem;core.version;usrloc.stats;tm.stats;domain.reload;gflags.reload;", ""},
 		{"ser_ctl kill", "", "one core.kill Int:15"},
 		{"ser_ctl kill 9", "", "one core.kill Int:9"},
 		{"ser_ctl reload", "", "one domain.reload|one gflags.reload"},
