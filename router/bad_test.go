@@ -33,7 +33,7 @@ func TestBadConfigurations(t *testing.T) {
 				}
 				want = append(want, strings.TrimRight(w, "\n"))
 			}
-			_, err = Load(context.Background(), Options{Config: path, ServerID: -1, CheckOnly: true})
+			_, err = Load(context.Background(), Options{Config: path, ServerID: -1, CheckOnly: true, Offline: true})
 			if err == nil {
 				t.Fatal("it loads")
 			}

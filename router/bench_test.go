@@ -59,7 +59,7 @@ func BenchmarkScript(b *testing.B) {
 	}
 	net := &nowhere{}
 	r, err := Load(b.Context(), Options{
-		Config: path, ServerID: -1, AutoAliases: "no", CheckOnly: true, RunDir: b.TempDir(),
+		Config: path, ServerID: -1, AutoAliases: "no", CheckOnly: true, Offline: true, RunDir: b.TempDir(),
 		Dry: &Dry{Wire: net, Socket: netip.MustParseAddrPort("192.0.2.1:5060"), Log: slog.DiscardHandler},
 	})
 	if err != nil {

@@ -57,8 +57,11 @@ type Options struct {
 	// AutoAliases is "yes", "no" or "".
 	AutoAliases string
 	DisableTCP  bool
-	// CheckOnly reads and checks, and opens nothing.
+	// CheckOnly reads and checks; it opens databases, to look at their tables, and
+	// nothing else.
 	CheckOnly bool
+	// Offline leaves the databases of a check alone, too.
+	Offline bool
 	// Args is the command line, for core.arg.
 	Args []string
 	// Stderr is where the log goes before and without syslog; nil is nowhere.
@@ -72,7 +75,7 @@ type Options struct {
 
 // Dry is what a run without a network works with: messages come by
 // [Router.Deliver], and what would be sent goes to Wire. Nothing is opened but,
-// without CheckOnly, databases.
+// without Offline, databases.
 type Dry struct {
 	Wire transport.Wire
 	// Socket is what the daemon listens on where the configuration has no

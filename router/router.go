@@ -224,26 +224,47 @@ func (r *Router) closeModules(next *Router) error {
 	return errors.Join(errs...)
 }
 
-// initModules calls Init of each loaded module, in order.
+// initModules calls Init of each loaded module, in order. One that cannot start
+// does not keep the others from telling their own mistakes, unless they need it.
 func (r *Router) initModules(ctx context.Context) error {
+	var errs []error
+	failed := make(map[string]bool)
+	var shared []string // what several modules stumble over
 	for i := range r.set.Loaded() {
 		l := &r.set.Loaded()[i]
-		for j := range l.Exports.Params {
-			p := &l.Exports.Params[j]
-			if p.Check == nil {
+		if slices.ContainsFunc(l.Exports.Needs, func(n string) bool { return failed[n] }) {
+			failed[l.Name] = true
+			continue
+		}
+		err := r.initModule(ctx, l)
+		if err == nil {
+			r.inited = append(r.inited, l.Module)
+			continue
+		}
+		failed[l.Name] = true
+		if s, ok := errors.AsType[*module.SharedError](err); ok {
+			if slices.Contains(shared, s.Error()) {
 				continue
 			}
-			if err := p.Check(); err != nil {
-				return r.moduleError(l, fmt.Errorf("parameter %s: %w", p.Name, err))
-			}
+			shared = append(shared, s.Error())
 		}
-		r.env.Claim(l.Name)
-		if err := l.Module.Init(ctx, r.host(l.Name)); err != nil {
-			return r.moduleError(l, err)
-		}
-		r.inited = append(r.inited, l.Module)
+		errs = append(errs, r.moduleError(l, err))
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+func (r *Router) initModule(ctx context.Context, l *module.Loaded) error {
+	for j := range l.Exports.Params {
+		p := &l.Exports.Params[j]
+		if p.Check == nil {
+			continue
+		}
+		if err := p.Check(); err != nil {
+			return fmt.Errorf("parameter %s: %w", p.Name, err)
+		}
+	}
+	r.env.Claim(l.Name)
+	return l.Module.Init(ctx, r.host(l.Name))
 }
 
 // moduleError says which module stopped the start.
@@ -256,7 +277,7 @@ func (r *Router) host(name string) *module.Host {
 		Name: name, Log: r.log.With(slog.String("module", name)),
 		Env: &r.env, Cfg: r.settings, RPC: r.front, Stat: r.stats, Vars: r.vars,
 		Guard: r.guard, ConfigPath: r.opt.Config, LogTo: r.logTo, RunDir: r.runDir(),
-		CheckOnly: r.opt.CheckOnly, Dry: r.opt.Dry != nil,
+		CheckOnly: r.opt.CheckOnly, Offline: r.opt.Offline, Dry: r.opt.Dry != nil,
 		Module: r.module, Hooks: &r.hooks, Daemon: (*daemon)(r),
 		AtStart: func(f func()) { r.atStart = append(r.atStart, f) },
 	}

@@ -57,7 +57,13 @@ func (f *flags) checkJSON(ctx context.Context, w io.Writer) error {
 			v.Messages = append(v.Messages, newFinding("error", e))
 		}
 	case err != nil:
-		v.Messages = append(v.Messages, finding{Severity: "error", Message: err.Error()})
+		all := []error{err}
+		if j, ok := err.(interface{ Unwrap() []error }); ok {
+			all = j.Unwrap()
+		}
+		for _, err := range all {
+			v.Messages = append(v.Messages, finding{Severity: "error", Message: err.Error()})
+		}
 	}
 	v.OK = err == nil
 	enc := json.NewEncoder(w)

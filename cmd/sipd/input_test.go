@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -239,5 +240,63 @@ func TestBadDatabases(t *testing.T) {
 				t.Errorf("it prints %d sentences, want one:\n%s", sentences, out)
 			}
 		})
+	}
+}
+
+// TestDatabaseVerdict: -c looks into the databases as a start does, and says
+// the same, each mistake once; --offline does not.
+func TestDatabaseVerdict(t *testing.T) {
+	dir := t.TempDir()
+	sipctl := tool(t, "sipctl")
+	make := func(name string, steps ...[]string) string {
+		url := "sqlite://" + filepath.Join(dir, name)
+		for _, step := range steps {
+			if b, err := exec.Command(sipctl, append([]string{"--db", url}, step...)...).CombinedOutput(); err != nil {
+				t.Fatalf("sipctl %v: %v\n%s", step, err, b)
+			}
+		}
+		return url
+	}
+	for _, tt := range []struct{ name, url, want string }{
+		{"missing", "sqlite://" + dir + "/none.db", "to make one: sipctl db create"},
+		{"flavour", make("ser.db", []string{"db", "create", "--flavour", "ser"}), "sipctl db migrate"},
+		{"version", make(
+			"old.db", []string{"db", "create", "--flavour", "kamailio"},
+			[]string{"db", "exec", "UPDATE version SET table_version = 3 WHERE table_name IN ('location', 'domain')"},
+		), "sipctl db"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			path := configFile(t, fmt.Sprintf(`#!KAMAILIO
+listen=udp:127.0.0.1:%d
+loadmodule "db_sqlite.so"
+loadmodule "usrloc.so"
+loadmodule "domain.so"
+modparam("usrloc|domain", "db_url", %q)
+modparam("usrloc", "db_mode", 1)
+modparam("usrloc", "preload", "location")
+request_route { is_domain_local("example.com"); }
+`, sockettest.Port(t), tt.url))
+			var first string
+			for _, args := range [][]string{{"-c", "-f", path}, {"-f", path, "-E"}} {
+				out, code := exit(t, args...)
+				if code != 1 || !strings.Contains(out, tt.want) {
+					t.Errorf("sipd %v exits with %d and prints\n%s\nwant in it %q", args, code, out, tt.want)
+				}
+				if first == "" {
+					first = out
+				} else if out != first {
+					t.Errorf("start-up prints\n%s\nbut -c printed\n%s", out, first)
+				}
+			}
+			if n := strings.Count(first, "module "); tt.name == "version" && n != 2 || tt.name != "version" && n != 1 {
+				t.Errorf("%d mistakes are told:\n%s", n, first)
+			}
+			if out, code := exit(t, "-c", "--offline", "-f", path); code != 0 {
+				t.Errorf("-c --offline exits with %d:\n%s", code, out)
+			}
+		})
+	}
+	if out, code := exit(t, "--offline", "-f", "x"); code != 2 || !strings.Contains(out, "-c") {
+		t.Errorf("--offline alone exits with %d and prints\n%s", code, out)
 	}
 }

@@ -111,6 +111,7 @@ func (f *flags) declare(cmd *cobra.Command) {
 	p.SortFlags = false
 	p.StringVarP(&o.Config, "file", "f", router.DefaultConfig, "configuration file")
 	p.BoolVarP(&f.check, "check", "c", false, "check the configuration as start-up would, then exit")
+	p.BoolVar(&o.Offline, "offline", false, "leave the databases alone that -c would look into")
 	p.StringVarP(&f.output, "output", "o", "text", "what -c writes: text, or json for editors (to standard output)")
 	p.StringArrayVarP(&o.Defines, "define", "A", nil, "preprocessor define ID or ID=text, repeatable")
 	p.StringArrayVarP(&o.Listen, "listen", "l", nil, "listen on [proto:]address[:port][/advertised[:port]], repeatable; replaces the listen lines")
@@ -178,6 +179,8 @@ func (f *flags) run(ctx context.Context, stdout io.Writer) error {
 	f.opt.DisableTCP = f.noTCP
 	f.opt.CheckOnly = f.check
 	switch {
+	case f.opt.Offline && !f.check:
+		return usageError{errors.New("--offline goes with -c: a daemon needs its databases")}
 	case f.output != "text" && f.output != "json":
 		return usageError{fmt.Errorf("-o %s: there are text and json", f.output)}
 	case f.output == "json" && !f.check:

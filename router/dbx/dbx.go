@@ -27,7 +27,7 @@ type Driver interface {
 // prepared statements and transactions, and what a module asks of its tables
 // before it uses them. Safe for concurrent use.
 type Conn struct {
-	*db.DB // nil while a configuration is only checked
+	*db.DB // nil where databases are left alone
 	source string
 	close  func() error
 }
@@ -49,8 +49,8 @@ const errOthers = "want sqlite:///PATH, mysql://USER:PASSWORD@HOST/NAME or postg
 // the folder of the configuration. Users of one URL share one pool; each closes
 // what it got.
 //
-// While a configuration is only checked (h.CheckOnly) nothing is opened: the
-// URL and the driver are checked, and the questions about tables say yes.
+// Where databases are left alone (h.Offline) nothing is opened: the URL and the
+// driver are checked, and the questions about tables say yes.
 //
 // Errors are sentences for the operator and have no password; those of the
 // database are a *[db.Error].
@@ -74,12 +74,12 @@ func Open(ctx context.Context, h *module.Host, url string) (*Conn, error) {
 		return nil, fmt.Errorf(`db_url %s needs a driver; put loadmodule "%s.so" before loadmodule "%s.so"`, db.Redact(url), name, h.Name)
 	}
 	c := &Conn{source: db.Redact(url), close: func() error { return nil }}
-	if h.CheckOnly {
+	if h.Offline {
 		return c, db.CheckURL(url)
 	}
 	d, closed, err := driver.OpenDB(ctx, url)
 	if err != nil {
-		return nil, err
+		return nil, &module.SharedError{Err: err}
 	}
 	c.DB, c.close = d, closed
 	return c, nil
@@ -120,7 +120,7 @@ func (c *Conn) Close() error {
 }
 
 // Query makes a prepared statement that reads, with ? for its arguments; nil
-// while a configuration is only checked.
+// where databases are left alone.
 func (c *Conn) Query(query string) *db.Stmt {
 	if c.DB == nil {
 		return nil
@@ -129,7 +129,7 @@ func (c *Conn) Query(query string) *db.Stmt {
 }
 
 // Command makes a prepared statement that writes, with ? for its arguments;
-// nil while a configuration is only checked.
+// nil where databases are left alone.
 func (c *Conn) Command(query string) *db.Stmt {
 	if c.DB == nil {
 		return nil

@@ -127,16 +127,16 @@ func TestOpenShares(t *testing.T) {
 
 func TestOldNameOfDriver(t *testing.T) {
 	h := host(t.TempDir(), &driver{name: "mysql"})
-	h.CheckOnly = true
+	h.Offline = true
 	if _, err := dbx.Open(t.Context(), h, "mysql://u:topsecret@h/n"); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestCheckOnly(t *testing.T) {
+func TestOffline(t *testing.T) {
 	drv := &driver{name: "db_sqlite"}
 	h := host(t.TempDir(), drv)
-	h.CheckOnly = true
+	h.Offline = true
 	c, err := dbx.Open(t.Context(), h, "sqlite:///there/is/none")
 	if err != nil {
 		t.Fatal(err)

@@ -109,7 +109,7 @@ func New(ctx context.Context, opt Options) (*Engine, error) {
 	}
 	r, err := router.Load(ctx, router.Options{
 		Config: opt.Config, Defines: opt.Defines, Debug: opt.Debug, ServerID: -1, RunDir: dir, AutoAliases: "no",
-		CheckOnly: !opt.Databases, Dry: dry,
+		CheckOnly: !opt.Databases, Offline: !opt.Databases, Dry: dry,
 	})
 	if err != nil {
 		_ = os.RemoveAll(dir)

@@ -224,6 +224,9 @@ type Host struct {
 	LogTo func(facility string) (*slog.Logger, error)
 	// RunDir is where control sockets live by default.
 	RunDir string
+	// Offline says that databases are not to be opened, whose tables cannot be
+	// checked then.
+	Offline bool
 	// CheckOnly says that the configuration is only checked (sipd -c): Init
 	// validates, and opens nothing that a running daemon may hold.
 	CheckOnly bool

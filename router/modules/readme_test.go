@@ -122,7 +122,7 @@ func TestExamples(t *testing.T) {
 				certtest.Write(t, filepath.Dir(path), "cert.pem", certtest.New(t, "ca").Issue(t, time.Hour, "example.com"))
 			}
 			var out bytes.Buffer
-			r, err := router.Load(t.Context(), router.Options{Config: path, CheckOnly: true, Stderr: &out})
+			r, err := router.Load(t.Context(), router.Options{Config: path, CheckOnly: true, Offline: true, Stderr: &out})
 			if err != nil {
 				t.Fatalf("%v\n%s", err, out.String())
 			}

@@ -48,7 +48,7 @@ func (m *cfgDB) Exports() *module.Exports {
 // no start.
 func (m *cfgDB) Init(ctx context.Context, h *module.Host) (err error) {
 	m.store, m.log = h.Cfg, h.Log
-	if m.conn, err = dbx.Open(ctx, h, m.url); err != nil || h.CheckOnly {
+	if m.conn, err = dbx.Open(ctx, h, m.url); err != nil || h.Offline {
 		return err
 	}
 	if err := errors.Join(

@@ -54,7 +54,7 @@ func TestOldName(t *testing.T) {
 		t.Errorf("name %q", name)
 	}
 	r := moduletest.New(t, NewMySQL())
-	r.Host.CheckOnly = true
+	r.Host.Offline = true
 	r.Start()
 	if _, err := dbx.Open(t.Context(), &r.Host, "mysql://u@h/n"); err != nil {
 		t.Error(err)

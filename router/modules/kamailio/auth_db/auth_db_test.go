@@ -270,7 +270,7 @@ func TestRefusals(t *testing.T) {
 
 func TestCheckOnly(t *testing.T) {
 	r := rig(t, "sqlite:/there/is/none")
-	r.Host.CheckOnly = true
+	r.Host.CheckOnly, r.Host.Offline = true, true
 	if _, err := r.Compile("www_authorize", "r", "subscriber"); err != nil {
 		t.Error(err)
 	}

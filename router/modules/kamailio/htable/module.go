@@ -172,7 +172,7 @@ func (h *htable) Serve(ctx context.Context) error {
 // Close writes the tables of dbmode 1 and gives the database back.
 func (h *htable) Close() error {
 	var errs []error
-	if h.conn != nil && h.conn.DB != nil {
+	if h.conn != nil && h.conn.DB != nil && !h.host.CheckOnly {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
 		for _, t := range h.tables {

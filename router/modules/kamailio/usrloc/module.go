@@ -166,11 +166,11 @@ func (m *mod) Table(ctx context.Context, name string) (*usrloc.Table, error) {
 		return nil, err
 	}
 	t := m.all.Lookup(name)
-	if m.store == nil || m.host.CheckOnly {
+	if m.store == nil || m.host.Offline {
 		return t, nil
 	}
-	if err := m.store.check(ctx, name); err != nil {
-		return nil, err
+	if err := m.store.check(ctx, name); err != nil || m.host.CheckOnly {
+		return t, err
 	}
 	if m.cleanTCP {
 		if err := m.store.deleteTCP(ctx, name); err != nil {
