@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"sipd/router/sip"
 	"sipd/rpc"
 	"sipd/rpc/binrpc"
 	"sipd/rpc/rpctest"
@@ -91,7 +93,9 @@ var callsOtherwise = map[string]string{
 	`cnt.reset ["scr", "cnt1"]`:                          "no such counter is declared",
 	`stats.clear_statistics ["mystat"]`:                  "no such statistic is declared",
 	`stats.fetch ["all"]`:                                "other statistics are there",
-	`ul.add ["location", "dave", "sip:dave@127.0.0.1:16085", 600, 1, "", 0, 0, 0]`: "a whole number is taken for q",
+	`tm.t_uac_start ["OPTIONS", "sip:uas@127.0.0.1:16090", ".", ".", "From: <sip:rpc@example.test>\r\nTo: <sip:uas@127.0.0.1:16090>\r\n"] BinRPC`:      "a body that is left out is none",
+	`tm.t_uac_wait_block ["OPTIONS", "sip:uas@127.0.0.1:16090", ".", ".", "From: <sip:rpc@example.test>\r\nTo: <sip:uas@127.0.0.1:16090>\r\n"] BinRPC`: "a body that is left out is none",
+	`ul.add ["location", "dave", "sip:dave@127.0.0.1:16085", 600, 1, "", 0, 0, 0]`:                                                                     "a whole number is taken for q",
 }
 
 // shape is what replies have in common whatever the values are: names, types,
@@ -304,6 +308,8 @@ func TestGolden(t *testing.T) {
 	for _, aor := range []string{"alice", "bob"} {
 		s.sipcmd(t, "ul.add", "location", aor, "sip:"+aor+"@127.0.0.1:16081", "3600", "0.7", "", "0", "0", "-1")
 	}
+	uas := answering(t)
+	here := func(text string) string { return strings.ReplaceAll(text, "127.0.0.1:16090", uas) }
 	s.sipcmd(t, "dns.add_a", "localhost", "60", "127.0.0.1", "1")
 	compared := 0
 	for _, path := range files {
@@ -313,16 +319,21 @@ func TestGolden(t *testing.T) {
 			if !slices.Contains(known, rpc.Value(rpc.String(rec.Method))) || rec.Method == "core.kill" || rec.Reply == nil {
 				continue
 			}
+			for j, a := range rec.Args {
+				if text, ok := a.(rpc.String); ok {
+					rec.Args[j] = rpc.String(here(string(text)))
+				}
+			}
 			_, _ = c.Call(t.Context(), rec.Method, rec.Args...) // as kamcmd did first
 			vals, err := c.Call(t.Context(), rec.Method, rec.Args...)
 			got := map[string]shape{"BinRPC": ofBinRPC(t, vals, err)}
 			want := map[string]shape{"BinRPC": recordedShape(t, rec)}
 			if request := parts[i]["jsonrpc request"]; request != "" && httpBody(parts[i]["jsonrpc reply"]) != "" {
-				got["JSON-RPC"] = ofJSON(t, postBody(t, fmt.Sprintf("http://127.0.0.1:%d/RPC", jsonPort), "application/json", request))
+				got["JSON-RPC"] = ofJSON(t, postBody(t, fmt.Sprintf("http://127.0.0.1:%d/RPC", jsonPort), "application/json", here(request)))
 				want["JSON-RPC"] = ofJSON(t, httpBody(parts[i]["jsonrpc reply"]))
 			}
 			if request := parts[i]["xmlrpc request"]; request != "" && httpBody(parts[i]["xmlrpc reply"]) != "" {
-				got["XML-RPC"] = ofXML(t, postBody(t, fmt.Sprintf("http://127.0.0.1:%d/RPC2", xmlPort), "text/xml", request))
+				got["XML-RPC"] = ofXML(t, postBody(t, fmt.Sprintf("http://127.0.0.1:%d/RPC2", xmlPort), "text/xml", here(request)))
 				want["XML-RPC"] = ofXML(t, httpBody(parts[i]["xmlrpc reply"]))
 			}
 			if answersOtherwise[rec.Method] != "" {
@@ -342,6 +353,35 @@ func TestGolden(t *testing.T) {
 	if compared < 200 {
 		t.Errorf("only %d answers were compared", compared)
 	}
+}
+
+// answering is the address of a phone that answers everything with 200.
+func answering(t *testing.T) string {
+	t.Helper()
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := conn.LocalAddr().String()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b := make([]byte, 65536)
+		for {
+			n, from, err := conn.ReadFromUDP(b)
+			if err != nil {
+				return
+			}
+			if m, err := sip.Parse(string(b[:n])); err == nil && m.IsRequest() && m.Method() != sip.ACK {
+				_, _ = conn.WriteToUDP(m.AppendReply(nil, &sip.Reply{Code: 200, ToTag: "uastag", Extra: "Contact: <sip:uas@" + addr + ">\r\n"}), from)
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		_ = conn.Close()
+		<-done
+	})
+	return addr
 }
 
 func recordedShape(t *testing.T, rec rpctest.Call) shape {

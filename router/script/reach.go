@@ -61,7 +61,11 @@ func (x *compiler) reachability() {
 	}
 	for _, b := range x.prog.order {
 		if b.name == "" || b.kind == RouteEvent || b.kind == RouteOnSend {
-			visit(b, b.runKind())
+			k := b.runKind()
+			if b.kind == RouteEvent {
+				k |= run.RequestRoute // as Kamailio: what works in a request route may stand there
+			}
+			visit(b, k)
 		}
 	}
 	for _, b := range x.prog.order {

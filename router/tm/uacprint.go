@@ -18,7 +18,7 @@ func (tb *Table) message(r *Request) (m *sip.Message, next string, err error) {
 	if err := r.check(); err != nil {
 		return nil, "", err
 	}
-	uri, routes, next, err := r.routing()
+	uri, routes, next, err := r.Routing()
 	if err != nil {
 		return nil, "", err
 	}
@@ -57,7 +57,10 @@ func (tb *Table) message(r *Request) (m *sip.Message, next string, err error) {
 	if len(routes) > 0 {
 		add("\r\n")
 	}
-	add("Max-Forwards: 70\r\nContent-Length: ")
+	if !r.has("Max-Forwards") {
+		add("Max-Forwards: 70\r\n")
+	}
+	add("Content-Length: ")
 	buf = strconv.AppendInt(buf, int64(len(r.Body)), 10)
 	add("\r\n", tb.env.UserAgent, r.Headers, "\r\n", r.Body)
 	m, err = sip.Parse(string(buf))
@@ -65,6 +68,16 @@ func (tb *Table) message(r *Request) (m *sip.Message, next string, err error) {
 		return nil, "", fmt.Errorf("%w: %w", ErrRequest, err)
 	}
 	return m, next, r.checkMessage(m)
+}
+
+// has says whether the further headers begin one of that name.
+func (r *Request) has(name string) bool {
+	for line := range strings.Lines(r.Headers) {
+		if n, _, ok := strings.Cut(line, ":"); ok && strings.EqualFold(strings.TrimSpace(n), name) {
+			return true
+		}
+	}
+	return false
 }
 
 // bracketed puts an address without brackets into them, so that parameters
@@ -120,9 +133,9 @@ func (r *Request) checkMessage(m *sip.Message) error {
 	return nil
 }
 
-// routing applies the route set (RFC 3261 §12.2.1.1): the request URI, the
+// Routing applies the route set (RFC 3261 §12.2.1.1): the request URI, the
 // Route values, the next hop ("" is the request URI).
-func (r *Request) routing() (uri string, routes []string, next string, err error) {
+func (r *Request) Routing() (uri string, routes []string, next string, err error) {
 	uri, routes, next = r.URI, r.Routes, r.NextHop
 	if len(routes) == 0 {
 		return uri, routes, next, nil

@@ -99,6 +99,12 @@ func (s *Server) Run(ctx context.Context, who *rpc.Caller, name string, args []s
 			}
 		}}
 	}
+	if c.form != nil {
+		var wrong *Reply
+		if args, wrong = c.form(args); wrong != nil {
+			return wrong
+		}
+	}
 	vals := make([]rpc.Value, len(args))
 	for i, a := range args {
 		vals[i] = rpc.String(a)
@@ -106,6 +112,9 @@ func (s *Server) Run(ctx context.Context, who *rpc.Caller, name string, args []s
 	w := rpc.Wire{Kind: rpc.Line, Log: s.Log}
 	call, fault := w.Dispatch(ctx, s.Registry, who, c.method, rpc.Values(vals...))
 	if fault != nil {
+		if c.fault != nil {
+			return c.fault(fault)
+		}
 		return &Reply{Code: fault.Code, Reason: fault.Text}
 	}
 	return &Reply{Code: 200, Reason: "OK", call: call, Lines: func(w *Tree) { c.write(w, call) }}

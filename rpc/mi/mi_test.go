@@ -69,6 +69,89 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+// TestTransactions: the forms of 2010 for the commands of tm.
+func TestTransactions(t *testing.T) {
+	r := rpc.NewRegistry()
+	str := func(n int) []rpc.Param {
+		ps := make([]rpc.Param, n)
+		for i := range ps {
+			ps[i].Type, ps[i].Optional = rpc.TString, true
+		}
+		return ps
+	}
+	var got []string
+	take := func(f func(c *rpc.Call) error) func(context.Context, *rpc.Call) error {
+		return func(_ context.Context, c *rpc.Call) error {
+			got = got[:0]
+			for i := range c.Len() {
+				got = append(got, c.Str(i))
+			}
+			return f(c)
+		}
+	}
+	add := func(vals ...rpc.Value) func(*rpc.Call) error {
+		return func(c *rpc.Call) error { c.Add(vals...); return nil }
+	}
+	head := rpc.String("Via: x\r\nTo: y\r\n\r\n")
+	answers := map[string]func(*rpc.Call) error{
+		"sip:ok":     add(rpc.Int(200), rpc.String("OK"), rpc.String("sip:t"), rpc.String("sip:n"), rpc.String(""), head),
+		"sip:busy":   add(rpc.Int(486), rpc.String("Busy"), head),
+		"sip:silent": add(rpc.Int(408), rpc.String("Request Timeout"), rpc.String(""), rpc.String(""), rpc.String(""), rpc.String("")),
+		"sip:none":   func(*rpc.Call) error { return rpc.Faultf(500, "server error (7/RPC/UAC)") },
+		"bad":        func(*rpc.Call) error { return rpc.Faultf(400, `Invalid request uri "bad"`) },
+		"sip:body":   func(*rpc.Call) error { return rpc.Faultf(400, "Content-Type missing") },
+	}
+	if err := r.Add(
+		&rpc.Method{Name: "tm.t_uac_wait", List: true, Params: str(6), Handler: take(func(c *rpc.Call) error { return answers[c.Str(1)](c) })},
+		&rpc.Method{Name: "tm.cancel", Params: str(2), Handler: take(func(c *rpc.Call) error {
+			if c.Str(0) == "a" {
+				return nil
+			}
+			return rpc.Faultf(400, "Transaction not found")
+		})},
+		&rpc.Method{Name: "tm.reply", Params: str(6), Handler: take(func(c *rpc.Call) error {
+			if c.Str(2) == "1:2" {
+				return nil
+			}
+			return rpc.Faultf(481, "No such transaction")
+		})},
+		&rpc.Method{Name: "tm.hash_stats", Handler: take(func(*rpc.Call) error { return rpc.Faultf(500, "Hash statistics not supported (…)") })},
+	); err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{Registry: r, Log: slog.New(slog.DiscardHandler)}
+	for _, tt := range []struct{ in, want, args string }{
+		{"t_uac_dlg:\nOPTIONS\nsip:ok\n.\n.\n\"From: a\nTo: b\n\"\n", "200 OK\n200 OK\nsip:t\nsip:n\n.\nVia: x\r\nTo: y\r\n\r\n\n\n", "OPTIONS|sip:ok|.|.|From: a\nTo: b\n"},
+		{"t_uac_dlg:\nOPTIONS\nsip:busy\n.\n.\nFrom: a\nbody\n", "200 OK\n486 Busy\n.\n.\n.\nVia: x\r\nTo: y\r\n\r\n\n\n", "OPTIONS|sip:busy|.|.|From: a|body"},
+		{"t_uac_dlg:\nOPTIONS\nsip:silent\n.\n.\nFrom: a\n", "200 OK\n408 Request Timeout\n.\n.\n.\n.\n\n", "OPTIONS|sip:silent|.|.|From: a"},
+		{"t_uac_dlg:\nOPTIONS\nsip:none\n.\n.\nFrom: a\n", "200 OK\n500 server error (7/MI/UAC)\n\n", "OPTIONS|sip:none|.|.|From: a"},
+		{"t_uac_dlg:\nOPTIONS\nbad\n.\n.\nFrom: a\n", "400 Invalid RURI\n\n", "OPTIONS|bad|.|.|From: a"},
+		{"t_uac_dlg:\nOPTIONS\nsip:body\n.\n.\nFrom: a\nx\n", "400 Content-Type missing\n\n", "OPTIONS|sip:body|.|.|From: a|x"},
+		{"t_uac_dlg:\nOPTIONS\nsip:ok\n.\n.\n.\n", "400 To missing\n\n", ""},
+		{"t_uac_dlg:\nOPTIONS\n", "400 Too few or too many arguments\n\n", ""},
+		{"t_uac_cancel:\na\n1 INVITE\n", "200 OK\n\n", "a|1 INVITE"},
+		{"t_uac_cancel:\nb\n1\n", "481 No such transaction\n\n", "b|1"},
+		{"t_uac_cancel:\na\n", "400 Too few or too many arguments\n\n", ""},
+		{"t_reply:\n486\nBusy\n1:2\ntag\n.\n", "200 OK\n\n", "486|Busy|1:2|tag||"},
+		{"t_reply:\n486\nBusy\n1:3\ntag\nX: y\nbody\n", "404 Transaction not found\n\n", "486|Busy|1:3|tag|X: y|body"},
+		{"t_reply:\n700\nBusy\n1:2\ntag\n.\n", "400 Invalid reply code\n\n", ""},
+		{"t_reply:\n486\nBusy\n12\ntag\n.\n", "400 Invalid trans_id\n\n", ""},
+		{"t_reply:\n486\nBusy\nx:2\ntag\n.\n", "400 Invalid index in trans_id\n\n", ""},
+		{"t_reply:\n486\nBusy\n1:y\ntag\n.\n", "400 Invalid label in trans_id\n\n", ""},
+		{"t_reply:\n486\n", "400 Too few or too many arguments\n\n", ""},
+		{"t_hash:\n", "500 No TM hash stats\n\n", ""},
+	} {
+		got = got[:0]
+		out, done := s.Datagram(t.Context(), nil, rpc.Trusted("test"), []byte(":"+tt.in+"\n"))
+		if string(out) != tt.want || strings.Join(got, "|") != tt.args {
+			t.Errorf("%q answers\n%q with the arguments %q\nwant\n%q with %q", tt.in, out, got, tt.want, tt.args)
+		}
+		if done != nil {
+			done()
+		}
+	}
+}
+
 // TestCut reads requests in pieces, with rubbish around.
 func TestCut(t *testing.T) {
 	s := newServer(t)

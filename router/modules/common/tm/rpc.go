@@ -14,13 +14,13 @@ func (m *mod) methods() []*rpc.Method {
 	s := func(names ...string) []rpc.Param {
 		var ps []rpc.Param
 		for _, n := range names {
-			ps = append(ps, rpc.Param{Name: n, Type: rpc.TString})
+			ps = append(ps, rpc.Param{Name: n, Type: rpc.TString, Optional: true})
 		}
 		return ps
 	}
-	num := func(name, help string) rpc.Param { return rpc.Param{Name: name, Type: rpc.TInt, Help: help} }
-	code := []rpc.Param{num("code", "100 to 699")}
-	return []*rpc.Method{
+	// What is missing is told by name, as a real one does.
+	code := []rpc.Param{{Name: "code", Type: rpc.TInt, Help: "100 to 699", Optional: true}}
+	return append(m.uacMethods(), []*rpc.Method{
 		{
 			Name: "tm.stats", Help: "Tells the figures of transactions.", Handler: m.stats,
 			Reply: "struct {current, waiting, total, total_local, rpl_received, rpl_generated, rpl_sent, 6xx, 5xx, 4xx, 3xx, 2xx, created, freed, delayed_free: int}",
@@ -57,7 +57,7 @@ func (m *mod) methods() []*rpc.Method {
 			Name: "tm.retransmit_reply_callid", Help: "Sends the last reply of the transaction with a Call-ID and a CSeq again.", Changes: true,
 			Params: s("callid", "cseq"), Example: `3c26700857a87f84@10.10.4.12 "1 INVITE"`, Handler: m.resendCall,
 		},
-	}
+	}...)
 }
 
 func (m *mod) stats(_ context.Context, c *rpc.Call) error {
@@ -154,7 +154,7 @@ func (m *mod) byID(id string) (*tm.Transaction, error) {
 	i, err1 := strconv.ParseUint(index, 10, 32)
 	l, err2 := strconv.ParseUint(label, 10, 32)
 	if !ok || err1 != nil || err2 != nil {
-		return nil, rpc.Faultf(404, "Reason syntax: trans_id is index:label")
+		return nil, rpc.Faultf(400, "Invalid transaction ID")
 	}
 	if t := m.table.FindID(uint32(i), uint32(l)); t != nil {
 		return t, nil
@@ -173,7 +173,20 @@ func (m *mod) byCall(callID, cseq string) (*tm.Transaction, error) {
 	return nil, rpc.Faultf(404, "Transaction not found")
 }
 
+// missing is the fault of the first parameter that a call lacks.
+func missing(c *rpc.Call, names ...string) error {
+	for i, n := range names {
+		if !c.Has(i) {
+			return rpc.Faultf(400, "%s expected", n)
+		}
+	}
+	return nil
+}
+
 func (m *mod) replyTo(_ context.Context, c *rpc.Call) error {
+	if err := missing(c, "Reply code", "Reason phrase", "Transaction ID", "To tag"); err != nil {
+		return err
+	}
 	t, err := m.byID(c.Str(2))
 	if err != nil {
 		return err
@@ -182,6 +195,9 @@ func (m *mod) replyTo(_ context.Context, c *rpc.Call) error {
 }
 
 func (m *mod) replyCall(_ context.Context, c *rpc.Call) error {
+	if err := missing(c, "Reply code", "Reason phrase", "Call-ID", "CSeq", "To tag"); err != nil {
+		return err
+	}
 	t, err := m.byCall(c.Str(2), c.Str(3))
 	if err != nil {
 		return err
@@ -190,6 +206,9 @@ func (m *mod) replyCall(_ context.Context, c *rpc.Call) error {
 }
 
 func (m *mod) resendTo(_ context.Context, c *rpc.Call) error {
+	if err := missing(c, "Transaction ID"); err != nil {
+		return err
+	}
 	t, err := m.byID(c.Str(0))
 	if err != nil {
 		return err
@@ -198,6 +217,9 @@ func (m *mod) resendTo(_ context.Context, c *rpc.Call) error {
 }
 
 func (m *mod) resendCall(_ context.Context, c *rpc.Call) error {
+	if err := missing(c, "Call-ID", "CSeq"); err != nil {
+		return err
+	}
 	t, err := m.byCall(c.Str(0), c.Str(1))
 	if err != nil {
 		return err
@@ -216,7 +238,7 @@ func resend(t *tm.Transaction) error {
 func answer(t *tm.Transaction, c *rpc.Call, tag, headers, body string) error {
 	code := c.Int(0)
 	if code < 100 || code > 699 {
-		return rpc.Faultf(400, "Reply code is between 100 and 699")
+		return rpc.Faultf(500, "Reply failed")
 	}
 	reason := c.Str(1)
 	if reason == "" {
