@@ -304,6 +304,11 @@ func (c *Config) exported(it *LoadModule, err error) {
 
 func (c *Config) modParam(it *ModParam) {
 	v := constValue(it.Value)
+	if _, flag := c.Flags[v.Text()]; it.Value.Kind == ConstWord && !flag {
+		c.errs.add(it.Value.Pos, "%s is neither a text nor a number, and no #!define made it one", it.Value.Str).
+			hint("put it in quotes, or write #!define %s before", it.Value.Str)
+		return
+	}
 	if v.IsStr() {
 		c.modulePs[v.Text()] = true
 	}
