@@ -212,6 +212,14 @@ func (t *Table) Flush(ctx context.Context) error {
 // Sweep removes the contacts that ended at now, tells whoever wants to know,
 // and flushes.
 func (t *Table) Sweep(ctx context.Context, now int64) error {
+	if r := t.direct(); r != nil {
+		err := t.sweepDirect(ctx, r, now)
+		if err != nil {
+			t.all.opt.Log.LogAttrs(ctx, slog.LevelError, "ended contacts not deleted; trying again at the next run of the timer",
+				slog.String("module", "usrloc"), slog.String("table", t.name), slog.Any("err", err))
+		}
+		return err
+	}
 	var gone []*Contact
 	for i := range t.shards {
 		gone = t.shards[i].sweep(t, now, gone[:0])

@@ -22,6 +22,7 @@ type Table struct {
 	users, contacts, ended stat.Counter
 
 	shards [1 << shardBits]shard
+	orders [1 << shardBits]sync.Mutex // of mode Direct: changes of an address of record go one by one
 	writer writer
 	gone   deletions
 }
@@ -71,6 +72,10 @@ func (t *Table) shardOf(h uint32) *shard {
 // Get appends the contacts of an address of record to dst, best first, ended
 // ones included.
 func (t *Table) Get(aor string, dst []*Contact) []*Contact {
+	if r := t.direct(); r != nil {
+		x := t.fetch(r, aor, nil)
+		return x.list(dst)
+	}
 	s := t.shardOf(Hash(aor))
 	s.mu.Lock()
 	for c := s.aors[aor]; c != nil; c = c.next {
@@ -83,6 +88,9 @@ func (t *Table) Get(aor string, dst []*Contact) []*Contact {
 // ByRUID finds a contact by the hash of its address of record and its id; nil
 // when there is none.
 func (t *Table) ByRUID(hash uint32, ruid string) *Contact {
+	if r := t.direct(); r != nil {
+		return t.byRUID(r, ruid)
+	}
 	s := t.shardOf(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,7 +108,8 @@ func (t *Table) ByRUID(hash uint32, ruid string) *Contact {
 }
 
 // Tx is a change of one address of record. It holds the shard from Begin to
-// End: nothing that waits may happen between.
+// End: nothing that waits may happen between, but what Begin and End themselves
+// wait for.
 type Tx struct {
 	// MemoryOnly keeps the change from the store.
 	MemoryOnly bool
@@ -110,14 +119,25 @@ type Tx struct {
 	aor   string
 	first *Contact
 	ops   []Op
+
+	alone bool        // the contacts are no part of the table
+	order *sync.Mutex // held to the end, in mode Direct
+	err   error
 }
 
 // Begin starts a change. End must follow.
 func (t *Table) Begin(aor string) Tx {
+	if r := t.direct(); r != nil {
+		return t.fetch(r, aor, &t.orders[Hash(aor)%(1<<shardBits)])
+	}
 	s := t.shardOf(Hash(aor))
 	s.mu.Lock()
 	return Tx{t: t, s: s, aor: aor, first: s.aors[aor]}
 }
+
+// Err says why the contacts could not be read, in mode Direct. There are none
+// then, and End writes nothing.
+func (x *Tx) Err() error { return x.err }
 
 // First is the best contact, ended or not; nil when there is none.
 func (x *Tx) First() *Contact { return x.first }
@@ -198,11 +218,13 @@ func (x *Tx) insert(i *Info) (*Contact, error) {
 		return nil, ErrTooLong
 	}
 	c := pack(x.aor, i, x.t.all.socket(i.Socket))
-	if x.first == nil {
+	if x.first == nil && !x.alone {
 		x.t.users.Inc()
 	}
 	x.link(c)
-	x.t.contacts.Inc()
+	if !x.alone {
+		x.t.contacts.Inc()
+	}
 	return c, nil
 }
 
@@ -231,8 +253,10 @@ func (x *Tx) Update(old *Contact, i *Info) (*Contact, error) {
 // Delete removes a contact.
 func (x *Tx) Delete(c *Contact) {
 	x.unlink(c)
-	x.t.contacts.Dec()
-	if x.first == nil {
+	if !x.alone {
+		x.t.contacts.Dec()
+	}
+	if x.first == nil && !x.alone {
 		x.t.users.Dec()
 	}
 	if c.state == Unsaved && x.t.all.opt.Mode == WriteBack {
@@ -301,6 +325,8 @@ func (x *Tx) op(kind OpKind, c *Contact) {
 		return
 	}
 	switch x.t.all.opt.Mode {
+	case Direct:
+		x.ops = append(x.ops, Op{kind, c, x.t.Socket(c)})
 	case WriteThrough:
 		if kind == OpUpdate && c.state == Unsaved {
 			kind = OpInsert
@@ -318,6 +344,9 @@ func (x *Tx) op(kind OpKind, c *Contact) {
 // has it. An error means that the store does not have it yet: the table tries
 // again when it is swept.
 func (x *Tx) End(ctx context.Context) error {
+	if x.order != nil {
+		return x.endDirect(ctx)
+	}
 	var j *job
 	if len(x.ops) > 0 {
 		j = x.t.writer.enqueue(x.ops) // under the lock: changes of one AOR keep their order
@@ -355,14 +384,19 @@ type Record struct {
 func (t *Table) All() iter.Seq[Record] {
 	return func(yield func(Record) bool) {
 		var all []Record
+		if r := t.direct(); r != nil {
+			all = t.everything(r)
+			slices.SortFunc(all, t.inOrder)
+			for _, rec := range all {
+				if !yield(rec) {
+					return
+				}
+			}
+			return
+		}
 		for i := range t.shards {
 			all = t.shards[i].records(all[:0])
-			slices.SortFunc(all, func(a, b Record) int {
-				if c := int(t.slot(a.Hash)) - int(t.slot(b.Hash)); c != 0 {
-					return c
-				}
-				return strings.Compare(a.AOR, b.AOR)
-			})
+			slices.SortFunc(all, t.inOrder)
 			for _, r := range all {
 				if !yield(r) {
 					return
@@ -370,6 +404,14 @@ func (t *Table) All() iter.Seq[Record] {
 			}
 		}
 	}
+}
+
+// inOrder compares by slot, then by name.
+func (t *Table) inOrder(a, b Record) int {
+	if c := int(t.slot(a.Hash)) - int(t.slot(b.Hash)); c != 0 {
+		return c
+	}
+	return strings.Compare(a.AOR, b.AOR)
 }
 
 func (s *shard) records(dst []Record) []Record {
@@ -404,6 +446,9 @@ func (t *Table) Fill() (records, most int) {
 
 // State is what the store knows of a contact.
 func (t *Table) State(c *Contact) State {
+	if t.all.opt.Mode == Direct {
+		return Sync
+	}
 	s := t.shardOf(Hash(c.AOR()))
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -411,4 +456,10 @@ func (t *Table) State(c *Contact) State {
 }
 
 // Waits says whether the end of a change waits for the store.
-func (t *Table) Waits() bool { return t.all.opt.Store != nil && t.all.opt.Mode == WriteThrough }
+func (t *Table) Waits() bool {
+	return t.all.opt.Store != nil && (t.all.opt.Mode == WriteThrough || t.all.opt.Mode == Direct)
+}
+
+// Retries says whether what the store did not take is kept and tried again; in
+// mode Direct it is lost.
+func (t *Table) Retries() bool { return t.all.opt.Mode != Direct }

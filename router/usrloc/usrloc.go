@@ -26,6 +26,7 @@ const (
 	Memory       Mode = 0 // never
 	WriteThrough Mode = 1 // before the change is answered
 	WriteBack    Mode = 2 // by the timer
+	Direct       Mode = 3 // the store is the table; see direct.go
 	LoadOnly     Mode = 4 // read at start, never written
 )
 
@@ -51,7 +52,8 @@ type Options struct {
 	// HashSize is the number of slots that listings speak of, as power of two.
 	HashSize int
 	ServerID int
-	// Store is where contacts are kept; nil with Mode Memory.
+	// Store is where contacts are kept; nil with Mode Memory, a Reader with
+	// Direct.
 	Store Store
 	Log   *slog.Logger
 	// Expired is told of contacts that ended, outside of all locks; may be nil.
@@ -177,7 +179,7 @@ func (t *Table) Info(c *Contact) Info {
 
 // Load reads a table from the store. Contacts that have ended are left out.
 func (t *Table) Load(ctx context.Context, now int64) error {
-	if t.all.opt.Store == nil {
+	if t.all.opt.Store == nil || t.all.opt.Mode == Direct {
 		return nil
 	}
 	n := 0

@@ -351,3 +351,109 @@ func BenchmarkGet(b *testing.B) {
 		b.Fatal("not found")
 	}
 }
+
+// LoadAOR and LoadRUID make memStore a Reader.
+func (s *memStore) LoadAOR(ctx context.Context, table, aor string, f func(*Info)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fail {
+		return errors.New("database is away")
+	}
+	return s.Load(ctx, table, func(of string, i *Info) {
+		if of == aor {
+			f(i)
+		}
+	})
+}
+
+func (s *memStore) LoadRUID(ctx context.Context, table, ruid string, f func(string, *Info)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.Load(ctx, table, func(aor string, i *Info) {
+		if i.RUID == ruid {
+			f(aor, i)
+		}
+	})
+}
+
+// TestDirect: two daemons share a store, each sees at once what the other did,
+// and what the store does not take is not there.
+func TestDirect(t *testing.T) {
+	store := &memStore{rows: make(map[string]string)}
+	one := New(Options{Mode: Direct, Store: store, ServerID: 1}).Register("location")
+	two := New(Options{Mode: Direct, Store: store, ServerID: 2}).Register("location")
+	if err := put(t, one, "alice", "sip:a@1", 1, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(t, two, "alice", "sip:a@2", 1, 0); err != nil {
+		t.Fatal(err)
+	}
+	if got := one.Get("alice", nil); len(got) != 2 {
+		t.Errorf("one sees %s", uris(got))
+	}
+	c := two.Get("alice", nil)[0]
+	if k := one.ByRUID(Hash("alice"), c.RUID()); k == nil || k.URI() != c.URI() {
+		t.Errorf("by id: %v", k)
+	}
+	n := 0
+	for r := range two.All() {
+		n += len(r.Contacts)
+	}
+	if n != 2 || one.Users() != 0 || one.Contacts() != 0 {
+		t.Errorf("%d contacts listed; %d users and %d contacts in memory", n, one.Users(), one.Contacts())
+	}
+	store.fail = true
+	if err := put(t, one, "bob", "sip:b@1", 1, 0); err == nil {
+		t.Error("a change that could not be read is written")
+	}
+	store.fail = false
+	if got := one.Get("bob", nil); len(got) != 0 {
+		t.Errorf("bob has %s", uris(got))
+	}
+	if found, err := two.Remove(t.Context(), "alice"); !found || err != nil || store.text() != "" {
+		t.Errorf("removed: %v, %v; left %s", found, err, store.text())
+	}
+}
+
+// TestDirectConcurrent: changes of one address of record do not lose each other.
+func TestDirectConcurrent(t *testing.T) {
+	store := &memStore{rows: make(map[string]string)}
+	table := New(Options{Mode: Direct, Store: store}).Register("location")
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Go(func() {
+			for range 10 {
+				_ = put(t, table, "alice", fmt.Sprint("sip:a@", i), 2, 0)
+			}
+		})
+	}
+	wg.Wait()
+	if got := table.Get("alice", nil); len(got) != 20 {
+		t.Errorf("%d contacts: %s", len(got), uris(got))
+	}
+}
+
+// TestDirectSweep: rows that ended go, and whoever wants to know is told.
+func TestDirectSweep(t *testing.T) {
+	store := &expiring{memStore{rows: map[string]string{"r1": "old sip:o@1 0", "r2": "new sip:n@1 0"}}}
+	var told []string
+	table := New(Options{Mode: Direct, Store: store, Expired: func(_ string, c *Contact) { told = append(told, c.AOR()) }}).Register("location")
+	if err := table.Sweep(t.Context(), 100); err != nil {
+		t.Fatal(err)
+	}
+	if len(told) != 1 || told[0] != "old" || len(store.rows) != 1 || table.Ended() != 1 {
+		t.Errorf("told of %v, %d rows left", told, len(store.rows))
+	}
+}
+
+// expiring says that the contacts of "old" ended.
+type expiring struct{ memStore }
+
+func (s *expiring) Load(ctx context.Context, table string, f func(string, *Info)) error {
+	return s.memStore.Load(ctx, table, func(aor string, i *Info) {
+		if i.Expires = 200; aor == "old" {
+			i.Expires = 50
+		}
+		f(aor, i)
+	})
+}

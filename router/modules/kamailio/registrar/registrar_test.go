@@ -220,7 +220,6 @@ func TestRefused(t *testing.T) {
 		{"registrar", "aor_avp", "$avp(x)"},
 		{"registrar", "lookup_filter_mode", 2},
 		{"registrar", "received_avp", "$ru"},
-		{"usrloc", "db_mode", 3},
 		{"usrloc", "ka_mode", 1},
 		{"usrloc", "db_mode", 1},
 	} {

@@ -17,6 +17,7 @@ type code struct {
 
 var (
 	codeOK           = code{200, ""}
+	codeServer       = code{500, "Server Internal Error"}
 	codeCSeq         = code{400, "Invalid CSeq number"}
 	codeAORLength    = code{500, "Address Of Record too long"}
 	codeAORParse     = code{400, "Error while parsing AOR"}

@@ -133,6 +133,10 @@ func (r *registrar) process(c *run.Context, t *usrloc.Table, w *work, flags int,
 		return rcQueried
 	}
 	x := t.Begin(aor)
+	if x.Err() != nil { // logged there
+		_ = x.End(context.Background())
+		return fail(codeServer)
+	}
 	x.MemoryOnly = flags&saveMemory != 0
 	rc, k := r.change(c, w, &x, flags)
 	for e := x.First(); e != nil; e = e.Next() {
@@ -144,6 +148,11 @@ func (r *registrar) process(c *run.Context, t *usrloc.Table, w *work, flags int,
 	}
 	err := x.End(ctx)
 	cancel()
+	if err != nil && !t.Retries() {
+		r.host.Log.LogAttrs(context.Background(), slog.LevelError, "contacts not written",
+			slog.String("module", "registrar"), slog.String("call_id", c.Msg.CallID()), slog.Any("err", err))
+		return fail(codeServer)
+	}
 	if err != nil {
 		r.host.Log.LogAttrs(context.Background(), slog.LevelError, "contacts not written; trying again at the next run of the timer",
 			slog.String("module", "registrar"), slog.String("call_id", c.Msg.CallID()), slog.Any("err", err))

@@ -125,10 +125,8 @@ func (m *mod) TookOver() bool { return m.tookOver }
 // refuse says what cannot be done, and what to use instead.
 func (m *mod) refuse() error {
 	switch {
-	case m.dbMode == 3:
-		return errors.New("db_mode 3 (database only) is not offered; use db_mode 1: the same rows are written before the reply, and lookups need no database")
 	case m.dbMode < 0 || m.dbMode > 4:
-		return fmt.Errorf("db_mode is 0, 1, 2 or 4, not %d", m.dbMode)
+		return fmt.Errorf("db_mode is between 0 and 4, not %d", m.dbMode)
 	case m.kaMode != 0 || m.kaTimeout != 0:
 		return errors.New("ka_mode and ka_timeout (keep-alives from usrloc) are not offered; let nathelper ping, or leave them 0")
 	case m.xavpContact != "":
@@ -200,7 +198,11 @@ func (m *mod) Serve(ctx context.Context) error {
 
 func (m *mod) sweep(ctx context.Context, now time.Time) {
 	for _, t := range m.all.Tables() {
-		_ = t.Sweep(ctx, now.Unix()) // logged there, and tried again
+		at := now.Unix()
+		if m.dbMode == 3 {
+			at -= int64(m.rmDelay)
+		}
+		_ = t.Sweep(ctx, at) // logged there, and tried again
 		if m.timerClean && m.store != nil && (m.dbMode == 1 || m.dbMode == 2) {
 			if err := m.store.deleteExpired(ctx, t.Name(), now); err != nil {
 				m.host.Log.LogAttrs(ctx, slog.LevelError, "ended contacts not deleted", slog.String("module", "usrloc"), slog.Any("err", err))

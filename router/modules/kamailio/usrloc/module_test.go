@@ -209,3 +209,39 @@ func TestRPC(t *testing.T) {
 		t.Errorf("%d users left", m.users())
 	}
 }
+
+// TestDatabaseOnly: with db_mode 3 two daemons share a table on each engine.
+func TestDatabaseOnly(t *testing.T) {
+	for _, e := range db.Engines() {
+		t.Run(string(e), func(t *testing.T) {
+			url := create(t, e)
+			_, one := newRig(t, url, 3)
+			rig, two := newRig(t, url, 3)
+			now := time.Now().Unix()
+			add(t, one, "alice@example.com", usrloc.Info{URI: "sip:alice@10.0.0.1", CallID: "c", CSeq: 1, Q: usrloc.QUnset, Conn: -1, Expires: now + 60, Methods: 1})
+			add(t, one, "alice@example.org", usrloc.Info{URI: "sip:other@10.0.0.1", Q: usrloc.QUnset, Conn: -1, Expires: now + 60})
+			add(t, one, "old@example.com", usrloc.Info{URI: "sip:old@h", Q: usrloc.QUnset, Conn: -1, Expires: now - 60})
+			there := two.all.Lookup("location")
+			list := there.Get("alice@example.com", nil)
+			if len(list) != 1 || list[0].URI() != "sip:alice@10.0.0.1" || list[0].Expires() != now+60 {
+				t.Fatalf("the other daemon sees %v", list)
+			}
+			if k := there.ByRUID(usrloc.Hash("alice@example.com"), list[0].RUID()); k == nil || k.AOR() != "alice@example.com" {
+				t.Errorf("by id: %v", k)
+			}
+			if got, err := rig.RPCCall("ul.lookup", rpc.String("location"), rpc.String("alice@example.com")); err != nil || !strings.Contains(fmt.Sprint(got), "sip:alice@10.0.0.1") {
+				t.Errorf("ul.lookup: %v, %v", got, err)
+			}
+			two.sweep(t.Context(), time.Now())
+			if got, err := rig.RPCCall("ul.db_contacts", rpc.String("location")); err != nil || got[0] != rpc.Int(2) {
+				t.Errorf("after the sweep: %v, %v", got, err)
+			}
+			if _, err := rig.RPCCall("ul.rm", rpc.String("location"), rpc.String("alice@example.com")); err != nil {
+				t.Error(err)
+			}
+			if left := one.all.Lookup("location").Get("alice@example.com", nil); len(left) != 0 {
+				t.Errorf("the first daemon still sees %v", left)
+			}
+		})
+	}
+}

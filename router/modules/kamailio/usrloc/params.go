@@ -42,7 +42,7 @@ func (m *mod) params() []module.Param {
 		{Name: "db_insert_null", Help: "accepted; absent values are always written as NULL", Value: &m.insertNull},
 		{Name: "db_ops_ruid", Help: "accepted; rows are always found by their ruid", Value: &m.opsRUID},
 		{Name: "db_raw_fetch_type", Help: "0; others are refused", Value: &m.rawFetch},
-		{Name: "rm_expired_delay", Help: "accepted; of db_mode 3 only", Value: &m.rmDelay},
+		{Name: "rm_expired_delay", Help: "seconds that the row of an ended contact stays, with db_mode 3", Value: &m.rmDelay},
 		{Name: "timer_procs", Help: "accepted; the timer has its own thread always", Value: &m.timerProcs},
 		{Name: "load_rank", Help: "accepted; contacts are read before the daemon listens", Value: &m.loadRank},
 		{Name: "handle_lost_tcp", Help: "0; others are refused", Value: &m.lostTCP},

@@ -3,9 +3,11 @@ package usrloc
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"sipd/db"
@@ -25,6 +27,10 @@ type sqlStore struct {
 	*dbx.Conn
 	m    *mod
 	cols []string // in the order of values
+
+	mu sync.Mutex
+	// mu guards the field below.
+	reads map[string]*db.Stmt // of db_mode 3
 }
 
 func newStore(m *mod, c *dbx.Conn) *sqlStore {
@@ -155,6 +161,55 @@ func (s *sqlStore) Load(ctx context.Context, table string, f func(aor string, i 
 		}
 		return nil
 	})
+}
+
+// LoadAOR implements usrloc.Reader.
+func (s *sqlStore) LoadAOR(ctx context.Context, table, aor string, f func(*usrloc.Info)) error {
+	user, domain := s.owner(aor)
+	where, args := s.Quote(s.m.cols.user)+" = ?", []any{user}
+	if domain != nil {
+		where, args = where+" AND "+s.Quote(s.m.cols.domain)+" = ?", append(args, domain)
+	}
+	return s.some(ctx, table, where, args, func(_ string, i *usrloc.Info) { f(i) })
+}
+
+// LoadRUID implements usrloc.Reader.
+func (s *sqlStore) LoadRUID(ctx context.Context, table, ruid string, f func(string, *usrloc.Info)) error {
+	return s.some(ctx, table, s.Quote(s.m.cols.ruid)+" = ?", []any{ruid}, f)
+}
+
+// some reads the rows that meet a condition. Those without an id cannot be
+// changed and are left out.
+func (s *sqlStore) some(ctx context.Context, table, where string, args []any, f func(string, *usrloc.Info)) error {
+	q, err := s.prepared(table, where)
+	if err != nil {
+		return err
+	}
+	return q.Each(ctx, args, func(scan func(...any) error) error {
+		aor, i, err := s.row(scan)
+		if err == nil && aor != "" && i.URI != "" && i.RUID != "" && s.wanted(i) {
+			f(aor, i)
+		}
+		return err
+	})
+}
+
+// prepared is the statement that reads by a condition, made once.
+func (s *sqlStore) prepared(table, where string) (*db.Stmt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := table + " " + where
+	q := s.reads[key]
+	if q == nil {
+		if q = s.Query("SELECT " + s.QuoteAll(s.cols) + " FROM " + s.Quote(table) + " WHERE " + where); q == nil {
+			return nil, errors.New("the database is left alone")
+		}
+		if s.reads == nil {
+			s.reads = make(map[string]*db.Stmt)
+		}
+		s.reads[key] = q
+	}
+	return q, nil
 }
 
 func (s *sqlStore) wanted(i *usrloc.Info) bool {
