@@ -16,12 +16,13 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"sipd/ctl/output"
 	"sipd/ctl/shell"
 	"sipd/db"
 	"sipd/db/directory"
-	"sipd/schema"
+	"sipd/db/kamdb"
 )
 
 // Exit codes of [Run].
@@ -113,12 +114,13 @@ func (a *App) root(line []string) *cobra.Command {
 	root.AddGroup(parts...)
 	root.SetHelpCommandGroupID("tool")
 	root.SetCompletionCommandGroupID("tool")
-	for _, t := range a.tops() {
+	if t := a.called(root, line); t != nil { // the others are not looked at
+		t.addTo(root)
+		return root
+	}
+	for _, t := range append(a.tops(), a.nounTops()...) {
 		if line == nil || slices.ContainsFunc(append(t.aliases, t.name), func(n string) bool { return slices.Contains(line, n) }) {
-			c := t.make()
-			c.GroupID = t.part
-			root.AddCommand(c)
-			giveExamples(c)
+			t.addTo(root)
 			continue
 		}
 		c := &cobra.Command{Use: t.name, Short: t.short, Aliases: t.aliases, GroupID: t.part}
@@ -128,11 +130,52 @@ func (a *App) root(line []string) *cobra.Command {
 	return root
 }
 
+// called is the command of the first level that a line names, if it is none of
+// the simple tables: those take longer to make than the command to run.
+func (a *App) called(root *cobra.Command, line []string) *top {
+	for i := 0; i < len(line); i++ {
+		w := line[i]
+		if len(w) > 1 && w[0] == '-' {
+			if !strings.Contains(w, "=") && takesValue(root.PersistentFlags(), w) {
+				i++
+			}
+			continue
+		}
+		tops := a.tops()
+		if n := slices.IndexFunc(tops, func(t top) bool { return t.name == w || slices.Contains(t.aliases, w) }); n >= 0 {
+			return &tops[n]
+		}
+		return nil
+	}
+	return nil
+}
+
+// takesValue tells whether the value of an option is the next word.
+func takesValue(set *pflag.FlagSet, w string) bool {
+	name, long := strings.CutPrefix(w, "--")
+	f := set.Lookup(name)
+	if !long {
+		if len(w) > 2 { // -sADDRESS, or -qy
+			return false
+		}
+		f = set.ShorthandLookup(w[1:])
+	}
+	return f != nil && f.NoOptDefVal == ""
+}
+
+// addTo makes the command with all that is below it.
+func (t *top) addTo(root *cobra.Command) {
+	c := t.make()
+	c.GroupID = t.part
+	root.AddCommand(c)
+	giveExamples(c)
+}
+
 // giveExamples writes the examples of commands that know their arguments alone.
 func giveExamples(c *cobra.Command) {
 	args, ok := c.Annotations[exampleArgs]
 	if !ok {
-		args, ok = examples[strings.TrimPrefix(c.CommandPath(), "sipctl ")]
+		args, ok = examples()[strings.TrimPrefix(c.CommandPath(), "sipctl ")]
 	}
 	if ok && c.Example == "" {
 		c.Example = strings.TrimRight("  "+c.CommandPath()+" "+args, " ")
@@ -142,28 +185,25 @@ func giveExamples(c *cobra.Command) {
 	}
 }
 
-// tops are the commands of the first level.
+// tops are the commands of the first level but for the simple tables.
 func (a *App) tops() []top {
-	out := []top{
+	return []top{
 		{name: "domain", part: "users", short: domainShort, make: a.domainCommand},
 		{name: "user", part: "users", short: userShort, make: a.userCommand},
 		{name: "alias", part: "users", short: aliasShort, make: a.aliasCommand},
 		{name: "attr", part: "users", short: attrShort, make: a.attrCommand},
 		{name: "acl", part: "users", short: aclShort, aliases: []string{"group"}, make: a.aclCommand},
 		{name: "rpid", part: "users", short: rpidShort, make: a.rpidCommand},
+		{name: "rpc", part: "server", short: rpcShort, make: a.rpcCommand},
+		{name: "server", part: "server", short: serverShort, make: a.serverCommand},
+		{name: "tls", part: "server", short: tlsShort, make: a.tlsCommand},
+		{name: "monitor", part: "server", short: monitorShort, make: a.monitorCommand},
+		{name: "ping", part: "server", short: pingShort, make: a.pingCommand},
+		{name: "db", part: "tool", short: dbShort, make: a.dbCommand},
+		{name: "config", part: "tool", short: configShort, make: a.configCommand},
+		{name: "compat", part: "tool", short: compatShort, make: a.compatCommand},
+		{name: "version", part: "tool", short: versionShort, make: a.versionCommand},
 	}
-	out = append(out, a.nounTops()...)
-	return append(out,
-		top{name: "rpc", part: "server", short: rpcShort, make: a.rpcCommand},
-		top{name: "server", part: "server", short: serverShort, make: a.serverCommand},
-		top{name: "tls", part: "server", short: tlsShort, make: a.tlsCommand},
-		top{name: "monitor", part: "server", short: monitorShort, make: a.monitorCommand},
-		top{name: "ping", part: "server", short: pingShort, make: a.pingCommand},
-		top{name: "db", part: "tool", short: dbShort, make: a.dbCommand},
-		top{name: "config", part: "tool", short: configShort, make: a.configCommand},
-		top{name: "compat", part: "tool", short: compatShort, make: a.compatCommand},
-		top{name: "version", part: "tool", short: versionShort, make: a.versionCommand},
-	)
 }
 
 // needCommand makes a command that only has others say which there are.
@@ -236,11 +276,11 @@ func (a *App) directory(ctx context.Context, opts ...db.Option) (db.Directory, e
 		return nil, err
 	}
 	dir, err := directory.Open(ctx, d, a.set.flavour)
-	if err != nil || dir.Flavour() != db.Kamailio { // SER's tables have no numbers that count
-		return dir, err
+	if err != nil {
+		return nil, err
 	}
-	for _, table := range []string{"subscriber", "domain"} {
-		if err := schema.CheckVersion(ctx, d, table, schema.Of(db.Kamailio).Table(table).Version); err != nil {
+	if k, ok := dir.(*kamdb.Directory); ok { // SER's tables have no numbers that count
+		if err := k.Writable(); err != nil {
 			return nil, err
 		}
 	}

@@ -25,7 +25,7 @@ var nounGroups = []nounGroup{
 // nounTops are the first-level commands of the simple tables.
 func (a *App) nounTops() []top {
 	var out []top
-	for _, n := range nouns {
+	for _, n := range nouns() {
 		if n.path() == "" {
 			out = append(out, top{n.name, n.short, n.helpPart(), n.aliases, func() *cobra.Command { return n.command(a) }})
 		}
@@ -36,7 +36,7 @@ func (a *App) nounTops() []top {
 			if g.more != nil {
 				subs = g.more(a)
 			}
-			for _, n := range nouns {
+			for _, n := range nouns() {
 				if n.path() == g.name {
 					subs = append(subs, n.command(a))
 				}

@@ -125,11 +125,7 @@ func (n *noun) rows(ctx context.Context, d *db.DB, f db.Flavour, domain, name st
 	if !ok {
 		return nil, fmt.Errorf("%s: the %s flavour has no table for it: %w", n.name, dir.Flavour(), db.ErrNotSupported)
 	}
-	found, err := schema.Inspect(ctx, d)
-	if err != nil {
-		return nil, err
-	}
-	t, err := table.Like(d, dir.Flavour(), found, first(name, p.table), p.table)
+	t, err := table.Like(d, dir.Flavour(), directory.Found(dir), first(name, p.table), p.table)
 	if err != nil {
 		return nil, err
 	}

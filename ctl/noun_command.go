@@ -36,7 +36,7 @@ func (n *noun) command(a *App) *cobra.Command {
 			n.flagCommand(a, "disable", "Switch rows off, keeping the data (ser flavour)", "+d"),
 			n.flagCommand(a, "mark", "Mark rows as deleted: they are off until they are purged (ser flavour)", "+xd-s"), n.purgeCommand(a))
 	}
-	for _, v := range nounVerbs[n.name] {
+	for _, v := range nounVerbs()[n.name] {
 		subs = append(subs, v.command(a))
 	}
 	c := group(n.word(), n.short, subs...)

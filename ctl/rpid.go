@@ -10,8 +10,8 @@ import (
 
 	"sipd/ctl/output"
 	"sipd/db"
+	"sipd/db/directory"
 	"sipd/db/table"
-	"sipd/schema"
 )
 
 const rpidShort = "Identities that calls of a user show (Remote-Party-ID)"
@@ -63,13 +63,13 @@ type identities struct {
 	attr   string
 }
 
-func openIdentities(ctx context.Context, dir db.Directory) (*identities, error) {
+func openIdentities(dir db.Directory) (*identities, error) {
 	if dir.Flavour() == db.SER {
 		return &identities{dir: dir, attr: "asserted_id"}, nil
 	}
-	found, err := schema.Inspect(ctx, dir.DB())
-	if err != nil || !found.Has("subscriber", "rpid") {
-		return &identities{dir: dir, attr: "rpid"}, err
+	found := directory.Found(dir)
+	if !found.Has("subscriber", "rpid") {
+		return &identities{dir: dir, attr: "rpid"}, nil
 	}
 	t, err := table.Like(dir.DB(), db.Kamailio, found, "subscriber", "subscriber")
 	return &identities{dir: dir, column: t}, err
@@ -130,7 +130,7 @@ func (a *App) rpidOf(ctx context.Context, name string, open func(context.Context
 	if err != nil {
 		return nil, addr, "", explain(ctx, dir, err, addr.Domain)
 	}
-	x, err := openIdentities(ctx, dir)
+	x, err := openIdentities(dir)
 	if err != nil {
 		return nil, addr, "", err
 	}
@@ -200,7 +200,7 @@ func (a *App) rpidList(ctx context.Context, l *nameFlags) error {
 	if err != nil {
 		return err
 	}
-	x, err := openIdentities(ctx, dir)
+	x, err := openIdentities(dir)
 	if err != nil {
 		return err
 	}

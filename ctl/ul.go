@@ -185,7 +185,7 @@ func (a *App) ulClean(ctx context.Context, older time.Duration) error {
 
 // nounOf finds a noun of the list by its name.
 func nounOf(name string) *noun {
-	for _, n := range nouns {
+	for _, n := range nouns() {
 		if n.name == name {
 			return n
 		}

@@ -58,6 +58,14 @@ func (ts Tables) Has(table string, columns ...string) bool {
 	return t != nil
 }
 
+// Size is how many characters a column takes, 0 where there is no telling.
+func (ts Tables) Size(table, column string) int {
+	if t := ts[table]; t != nil {
+		return t.Columns[column].Size
+	}
+	return 0
+}
+
 var inspectSQL = map[db.Engine]string{
 	db.SQLite: `SELECT m.name, p.name, p.type, 0 FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS p
 		WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite_%'`,

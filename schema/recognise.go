@@ -15,6 +15,7 @@ type Recognition struct {
 	Current    bool       // a directory can work on it as it is
 	Tables     int        // how many tables there are
 	Notes      []string   // what else was seen
+	Found      Tables     // what it was told by
 }
 
 // Empty tells that there is no table at all.
@@ -88,7 +89,7 @@ var kamailioMarkers = []marker{
 }
 
 func (ts Tables) recognise() Recognition {
-	r := Recognition{Tables: len(ts)}
+	r := Recognition{Tables: len(ts), Found: ts}
 	uid := ts.Has("uid_credentials", "auth_username", "uid")
 	switch {
 	case ts.Has("credentials", "auth_username", "uid"):

@@ -20,17 +20,17 @@ func Open(ctx context.Context, d *db.DB, f db.Flavour) (db.Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	// One return per flavour: a nil *Directory in the interface is not nil.
 	if r.Flavour == db.SER {
-		s, err := serdb.Open(ctx, d)
-		if err != nil {
-			return nil, err
-		}
-		return s, nil
+		return serdb.New(d, r.Found), nil
 	}
-	k, err := kamdb.Open(ctx, d)
-	if err != nil {
-		return nil, err
+	return kamdb.New(d, r.Found), nil
+}
+
+// Found are the tables of a directory of this package as they were when it was
+// opened.
+func Found(dir db.Directory) schema.Tables {
+	if x, ok := dir.(interface{ Found() schema.Tables }); ok {
+		return x.Found()
 	}
-	return k, nil
+	return nil
 }

@@ -128,7 +128,7 @@ func (a *adder) check(ctx context.Context, u *db.NewUser, secret *db.Secrets) (m
 	if mistake = a.Directory.check("user", u.Address); mistake != nil {
 		return mistake, nil
 	}
-	if *secret, mistake = u.Password.Secrets(u.Address, u.Address.Domain, a.s.Size("subscriber", "password")); mistake != nil {
+	if *secret, mistake = u.Password.Secrets(u.Address, u.Address.Domain, a.size("subscriber", "password")); mistake != nil {
 		return mistake, nil
 	}
 	if mistake, err = a.served(ctx, u.Address.Domain); mistake != nil || err != nil {
@@ -150,12 +150,12 @@ func (a *adder) check(ctx context.Context, u *db.NewUser, secret *db.Secrets) (m
 		return fmt.Errorf("user %s: ids that are numbers: %w", u.Address, db.ErrNotSupported), nil
 	}
 	for _, x := range append(ownAttrs(*u), u.Attrs...) {
-		if mistake = x.Check(a.s.Size("usr_preferences", "attribute"), a.s.Size("usr_preferences", "value")); mistake != nil {
+		if mistake = x.Check(a.size("usr_preferences", "attribute"), a.size("usr_preferences", "value")); mistake != nil {
 			return mistake, nil
 		}
 	}
 	for _, g := range u.Groups {
-		if mistake = db.CheckGroup(g, a.s.Size("grp", "grp")); mistake != nil {
+		if mistake = db.CheckGroup(g, a.size("grp", "grp")); mistake != nil {
 			return mistake, nil
 		}
 	}

@@ -33,7 +33,7 @@ func (k *Directory) AddDomain(ctx context.Context, d db.Domain) error {
 			return err
 		}
 	}
-	if err := errors.Join(db.CheckText("did", d.DID), db.CheckLength("did", d.DID, k.s.Size("domain", "did"))); err != nil {
+	if err := errors.Join(db.CheckText("did", d.DID), db.CheckLength("did", d.DID, k.size("domain", "did"))); err != nil {
 		return err
 	}
 	return k.d.Tx(ctx, func(tx *db.Tx) error {

@@ -30,20 +30,38 @@ import (
 // Directory is a Kamailio database.
 type Directory struct {
 	d     *db.DB
-	s     *schema.Schema
 	found schema.Tables
 }
 
 var _ db.Directory = (*Directory)(nil)
 
-// Open takes a database whose tables are Kamailio's (schema.Require says
-// whether they are) and looks which of the optional ones it has.
-func Open(ctx context.Context, d *db.DB) (*Directory, error) {
-	found, err := schema.Inspect(ctx, d)
-	if err != nil {
-		return nil, err
+// New takes a database whose tables, as found, are Kamailio's; schema.Require
+// says whether they are.
+func New(d *db.DB, found schema.Tables) *Directory { return &Directory{d: d, found: found} }
+
+// Found are the tables as they were when the directory was made.
+func (k *Directory) Found() schema.Tables { return k.found }
+
+// versions are the numbers of the tables that are written here.
+var versions = []schema.Need{{Table: "subscriber", Version: 7}, {Table: "domain", Version: 2}}
+
+// Writable is a *[schema.MismatchError] when the tables have other version
+// numbers than those that are written here.
+func (k *Directory) Writable() error {
+	for _, n := range versions {
+		if err := k.found.Check(k.d.Source(), db.Auto, n); err != nil {
+			return err
+		}
 	}
-	return &Directory{d: d, s: schema.Of(db.Kamailio), found: found}, nil
+	return nil
+}
+
+// size is how long a value may be: as the column is, else as it should be.
+func (k *Directory) size(table, column string) int {
+	if n := k.found.Size(table, column); n > 0 {
+		return n
+	}
+	return schema.Of(db.Kamailio).Size(table, column)
 }
 
 // Flavour implements db.Directory.
@@ -60,7 +78,7 @@ func (k *Directory) check(field string, a db.Address) error {
 	if err := db.CheckUser(field, a.User); err != nil {
 		return err
 	}
-	if err := db.CheckLength(field, a.User, k.s.Size("subscriber", "username")); err != nil {
+	if err := db.CheckLength(field, a.User, k.size("subscriber", "username")); err != nil {
 		return err
 	}
 	return k.checkDomain("domain of "+field, a.Domain)
@@ -70,7 +88,7 @@ func (k *Directory) checkDomain(field, name string) error {
 	if err := db.CheckDomain(field, name); err != nil {
 		return err
 	}
-	return db.CheckLength(field, name, k.s.Size("domain", "domain"))
+	return db.CheckLength(field, name, k.size("domain", "domain"))
 }
 
 // needUser is ErrNoUser unless a is a subscriber.

@@ -160,7 +160,7 @@ func (k *Directory) AddAttr(ctx context.Context, o db.Owner, attrs ...db.Attr) e
 // insertAttr writes a user's attribute with the type codes of avpops: bit 0
 // says that the value is an integer.
 func (k *Directory) insertAttr(ctx context.Context, tx *db.Tx, user db.Address, a db.Attr) error {
-	if err := a.Check(k.s.Size("usr_preferences", "attribute"), k.s.Size("usr_preferences", "value")); err != nil {
+	if err := a.Check(k.size("usr_preferences", "attribute"), k.size("usr_preferences", "value")); err != nil {
 		return err
 	}
 	_, err := tx.Exec(ctx, "INSERT INTO usr_preferences (uuid, username, domain, attribute, type, value, last_modified) VALUES ('', ?, ?, ?, ?, ?, ?)",
@@ -171,7 +171,7 @@ func (k *Directory) insertAttr(ctx context.Context, tx *db.Tx, user db.Address, 
 // insertDomainAttr writes a domain's attribute; here 2 is a string and 0 an
 // integer, as in SER.
 func (k *Directory) insertDomainAttr(ctx context.Context, tx *db.Tx, did string, a db.Attr) error {
-	if err := a.Check(k.s.Size("domain_attrs", "name"), k.s.Size("domain_attrs", "value")); err != nil {
+	if err := a.Check(k.size("domain_attrs", "name"), k.size("domain_attrs", "value")); err != nil {
 		return err
 	}
 	code := 2
@@ -264,7 +264,7 @@ func (k *Directory) Grant(ctx context.Context, a db.Address, groups ...string) (
 func (k *Directory) grant(ctx context.Context, tx *db.Tx, a db.Address, groups []string) (int, error) {
 	n := 0
 	for _, g := range groups {
-		if err := db.CheckGroup(g, k.s.Size("grp", "grp")); err != nil {
+		if err := db.CheckGroup(g, k.size("grp", "grp")); err != nil {
 			return 0, err
 		}
 		has, err := tx.Has(ctx, "SELECT 1 FROM grp WHERE username = ? AND domain = ? AND grp = ?", a.User, a.Domain, g)

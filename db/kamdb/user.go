@@ -105,7 +105,7 @@ func (k *Directory) removeUser(ctx context.Context, tx *db.Tx, a db.Address, cou
 
 // SetPassword implements db.Directory.
 func (k *Directory) SetPassword(ctx context.Context, a db.Address, p db.Password) error {
-	secret, err := p.Secrets(a, a.Domain, k.s.Size("subscriber", "password"))
+	secret, err := p.Secrets(a, a.Domain, k.size("subscriber", "password"))
 	if err != nil {
 		return err
 	}

@@ -132,7 +132,7 @@ func (w *writer) checkNew(ctx context.Context, n *newUser) (mistake, err error) 
 	if n.secret, mistake = w.secrets(n.Password, n.Address, n.domain.Realm); mistake != nil {
 		return mistake, nil
 	}
-	if mistake = errors.Join(db.CheckText("uid", n.UID), db.CheckLength("uid", n.UID, w.s.Size("uri", "uid"))); mistake != nil {
+	if mistake = errors.Join(db.CheckText("uid", n.UID), db.CheckLength("uid", n.UID, w.size("uri", "uid"))); mistake != nil {
 		return mistake, nil
 	}
 	n.aliases = make([]db.Domain, len(n.Aliases))
@@ -158,7 +158,7 @@ func (w *writer) checkNew(ctx context.Context, n *newUser) (mistake, err error) 
 		}
 	}
 	for _, g := range n.Groups {
-		if mistake = db.CheckGroup(g, w.s.Size("user_attrs", "value")); mistake != nil {
+		if mistake = db.CheckGroup(g, w.size("user_attrs", "value")); mistake != nil {
 			return mistake, nil
 		}
 	}

@@ -33,8 +33,8 @@ func (s *Directory) AddDomain(ctx context.Context, d db.Domain) error {
 	if err := s.checkDomain("domain", d.Name); err != nil {
 		return err
 	}
-	if err := errors.Join(db.CheckLength("did", d.DID, s.s.Size("domain", "did")),
-		db.CheckLength("realm", d.Realm, s.s.Size("credentials", "realm"))); err != nil {
+	if err := errors.Join(db.CheckLength("did", d.DID, s.size("domain", "did")),
+		db.CheckLength("realm", d.Realm, s.size("credentials", "realm"))); err != nil {
 		return err
 	}
 	return s.d.Tx(ctx, func(tx *db.Tx) error {

@@ -193,7 +193,7 @@ func typeName(raw int) db.AttrType {
 
 // prepareAttr checks the attribute and gives its type and flags.
 func (w *writer) prepareAttr(ctx context.Context, table string, a db.Attr) (attrType, error) {
-	name, value := w.s.Size(table, "name"), w.s.Size(table, "value")
+	name, value := w.size(table, "name"), w.size(table, "value")
 	if err := a.Check(name, value); err != nil {
 		return attrType{}, err
 	}
@@ -419,7 +419,7 @@ func (s *Directory) Grant(ctx context.Context, a db.Address, groups ...string) (
 func (w *writer) grant(ctx context.Context, uid string, groups []string) (int, error) {
 	n := 0
 	for _, g := range groups {
-		if err := db.CheckGroup(g, w.s.Size("user_attrs", "value")); err != nil {
+		if err := db.CheckGroup(g, w.size("user_attrs", "value")); err != nil {
 			return 0, err
 		}
 		has, err := w.tx.Has(ctx, "SELECT 1 FROM user_attrs WHERE uid = ? AND name = ? AND value = ? AND "+alive(""), uid, aclAttr, g)

@@ -59,20 +59,24 @@ const created = "datetime_created"
 // Directory is a SER database.
 type Directory struct {
 	d     *db.DB
-	s     *schema.Schema
 	found schema.Tables
 }
 
 var _ db.Directory = (*Directory)(nil)
 
-// Open takes a database whose tables are SER's (schema.Require says whether
-// they are) and looks which of the optional ones it has.
-func Open(ctx context.Context, d *db.DB) (*Directory, error) {
-	found, err := schema.Inspect(ctx, d)
-	if err != nil {
-		return nil, err
+// New takes a database whose tables, as found, are SER's; schema.Require says
+// whether they are.
+func New(d *db.DB, found schema.Tables) *Directory { return &Directory{d: d, found: found} }
+
+// Found are the tables as they were when the directory was made.
+func (s *Directory) Found() schema.Tables { return s.found }
+
+// size is how long a value may be: as the column is, else as it should be.
+func (s *Directory) size(table, column string) int {
+	if n := s.found.Size(table, column); n > 0 {
+		return n
 	}
-	return &Directory{d: d, s: schema.Of(db.SER), found: found}, nil
+	return schema.Of(db.SER).Size(table, column)
 }
 
 // Flavour implements db.Directory.
@@ -86,7 +90,7 @@ func (s *Directory) check(field string, a db.Address) error {
 	if err := db.CheckUser(field, a.User); err != nil {
 		return err
 	}
-	if err := db.CheckLength(field, a.User, s.s.Size("uri", "username")); err != nil {
+	if err := db.CheckLength(field, a.User, s.size("uri", "username")); err != nil {
 		return err
 	}
 	return s.checkDomain("domain of "+field, a.Domain)
@@ -96,7 +100,7 @@ func (s *Directory) checkDomain(field, name string) error {
 	if err := db.CheckDomain(field, name); err != nil {
 		return err
 	}
-	return db.CheckLength(field, name, s.s.Size("domain", "domain"))
+	return db.CheckLength(field, name, s.size("domain", "domain"))
 }
 
 func noUser(a db.Address) error { return fmt.Errorf("user %s: %w", a, db.ErrNoUser) }

@@ -204,8 +204,8 @@ func (s *Directory) secretColumns() []string {
 
 // secrets are those of a password, in columns that are wide enough for them.
 func (s *Directory) secrets(p db.Password, a db.Address, realm string) (db.Secrets, error) {
-	out, err := p.Secrets(a, realm, s.s.Size("credentials", "password"))
-	if size := s.s.Size("credentials", "ha1"); err == nil && len(out.HA1) > size {
+	out, err := p.Secrets(a, realm, s.size("credentials", "password"))
+	if size := s.size("credentials", "ha1"); err == nil && len(out.HA1) > size {
 		err = &db.FieldError{Field: "password", Why: fmt.Sprintf("hash has %d digits, the column ha1 of the ser flavour holds %d", len(out.HA1), size)}
 	}
 	return out, err

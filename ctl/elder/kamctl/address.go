@@ -3,7 +3,6 @@ package kamctl
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"sipd/db"
@@ -13,9 +12,9 @@ import (
 const userClass = `[-a-zA-Z0-9&=\\+$,;?/_.!~*'()]+`
 
 var (
-	aor    = regexp.MustCompile(`^` + userClass + `@.+`)
-	sipAOR = regexp.MustCompile(`^sips?:` + userClass + `@.+`)
-	sipURI = regexp.MustCompile(`^sips?:(` + userClass + `@)?.+`)
+	aor    = lazy(`^` + userClass + `@.+`)
+	sipAOR = lazy(`^sips?:` + userClass + `@.+`)
+	sipURI = lazy(`^sips?:(` + userClass + `@)?.+`)
 )
 
 // user reads USER or USER@DOMAIN; without a domain it is in SIP_DOMAIN.
@@ -37,7 +36,7 @@ func (k *control) user(s string) (db.Address, error) {
 
 // addressOf is user for an argument that must be USER@DOMAIN.
 func (k *control) addressOf(s string) (db.Address, error) {
-	if !aor.MatchString(s) {
+	if !aor().MatchString(s) {
 		return db.Address{}, k.invalid("AoR", s)
 	}
 	return k.user(s)

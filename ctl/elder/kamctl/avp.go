@@ -69,7 +69,7 @@ func (k *control) avpFilter(args []string) (table string, where []field, err err
 
 // owner is a user by address, or a uuid.
 func (k *control) owner(s string) ([]field, error) {
-	if !aor.MatchString(s) {
+	if !aor().MatchString(s) {
 		return []field{f("uuid", s)}, nil
 	}
 	a, err := k.user(s)

@@ -106,7 +106,7 @@ func Run(ctx context.Context, argv []string, s Surroundings) int {
 // run finds the command.
 func (k *control) run(ctx context.Context, args []string) error {
 	if len(args) > 0 {
-		if run, ok := commands[args[0]]; ok {
+		if run, ok := commands()[args[0]]; ok {
 			return run(k, ctx, args)
 		}
 		if path := k.extension(args[0]); path != "" {
@@ -119,11 +119,8 @@ func (k *control) run(ctx context.Context, args []string) error {
 }
 
 // commands are the first words. Each gets all arguments, its own first.
-var commands map[string]func(*control, context.Context, []string) error
-
-func init() {
-	// Here and not at the declaration: usage, which they call, reads the map.
-	commands = map[string]func(*control, context.Context, []string) error{
+func commands() map[string]func(*control, context.Context, []string) error {
+	return map[string]func(*control, context.Context, []string) error{
 		"acl": (*control).acl, "add": (*control).subscriberAdd, "show": (*control).subscriberShow,
 		"passwd": (*control).subscriberPasswd, "rm": (*control).subscriberRemove,
 		"sets": (*control).subscriberSet, "setn": (*control).subscriberSet,

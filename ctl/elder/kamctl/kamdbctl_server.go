@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"regexp"
 	"strings"
 
 	"sipd/db"
@@ -121,7 +120,7 @@ func (c *dbControl) createServer(ctx context.Context) error {
 	return c.more(ctx, "Create the presence related tables? (y/n): ", "Create the tables for "+c.extraModules()+"? (y/n): ")
 }
 
-var charset = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
+var charset = lazy(`^[A-Za-z0-9_]+$`)
 
 // createOnly makes an empty database. The character set is CHARSET or what the
 // server has; the elder refuses utf8 there, for MySQL of 2005 could not index
@@ -131,7 +130,7 @@ func (c *dbControl) createOnly(ctx context.Context, args []string) error {
 	sql := "CREATE DATABASE " + c.quote(c.name)
 	set := c.rc.get("CHARSET", "")
 	if c.engine == db.MySQL && set != "" {
-		if !charset.MatchString(set) {
+		if !charset().MatchString(set) {
 			c.error("CHARSET '%s' is no character set", set)
 			return failed
 		}

@@ -2,7 +2,6 @@ package kamctl
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -11,8 +10,8 @@ import (
 )
 
 var (
-	wholeLine = regexp.MustCompile(`(?i)^\{.+"id"[ \t]*:[ \t]*[0-9]+[ \t]*\}$`)
-	listLine  = regexp.MustCompile(`^([ \t]*"result":[ \t]*)\[(.+)$`)
+	wholeLine = lazy(`(?i)^\{.+"id"[ \t]*:[ \t]*[0-9]+[ \t]*\}$`)
+	listLine  = lazy(`^([ \t]*"result":[ \t]*)\[(.+)$`)
 )
 
 // layout lays a JSON reply of Kamailio out as the elder does: a list of plain
@@ -21,9 +20,9 @@ var (
 func layout(text string) string {
 	var b strings.Builder
 	for i, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
-		switch m := listLine.FindStringSubmatch(line); {
+		switch m := listLine().FindStringSubmatch(line); {
 		case line == "", i == 0 && strings.HasPrefix(line, "200 OK"):
-		case i == 0 && wholeLine.MatchString(line):
+		case i == 0 && wholeLine().MatchString(line):
 			b.WriteString(line + "\n")
 		case m != nil:
 			listLayout(&b, m[1], m[2])

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -63,7 +62,7 @@ func (k *control) locationAdd(ctx context.Context, args []string, table string, 
 		k.help("ul")
 		return failed
 	}
-	if !sipURI.MatchString(args[2]) {
+	if !sipURI().MatchString(args[2]) {
 		return k.invalid("SIP URI", args[2])
 	}
 	a, err := k.user(args[1])
@@ -109,13 +108,13 @@ func (k *control) locationRemove(ctx context.Context, args []string, table strin
 	if len(args) == 2 {
 		return k.rpc(ctx, "ul.rm", table, "s:"+a.String())
 	}
-	if !sipURI.MatchString(args[2]) {
+	if !sipURI().MatchString(args[2]) {
 		return k.invalid("SIP URI", args[2])
 	}
 	return k.rpc(ctx, "ul.rm_contact", table, "s:"+a.String(), "s:"+args[2])
 }
 
-var onlineLine = regexp.MustCompile(`(?m)^.*(?:AoR|aor|AOR).*$`)
+var onlineLine = lazy(`(?m)^.*(?:AoR|aor|AOR).*$`)
 
 // online prints the addresses that have contacts, sorted, each once.
 func (k *control) online(ctx context.Context, _ []string) error {
@@ -127,7 +126,7 @@ func (k *control) online(ctx context.Context, _ []string) error {
 		return k.unreachable(err)
 	}
 	var names []string
-	for _, line := range onlineLine.FindAllString(layout(r.text), -1) {
+	for _, line := range onlineLine().FindAllString(layout(r.text), -1) {
 		words := strings.Fields(line)
 		if strings.Contains(line, "AoRs") || len(words) < 2 {
 			continue

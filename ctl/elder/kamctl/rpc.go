@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -137,7 +136,7 @@ func parseReply(text string) (*reply, error) {
 // jsonNumber is what JSON takes as a number. Others that the elder's shell
 // takes for one (+49, 0x1f, 007) would break its request and are texts here, so
 // that a user named by digits just works.
-var jsonNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
+var jsonNumber = lazy(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
 
 // params types arguments: s:TEXT, i:NUMBER, a number, a text.
 func params(args []string) ([]rpc.Value, error) {
@@ -148,9 +147,9 @@ func params(args []string) ([]rpc.Value, error) {
 		switch {
 		case isText:
 			out = append(out, rpc.String(text))
-		case isNumber && !jsonNumber.MatchString(number):
+		case isNumber && !jsonNumber().MatchString(number):
 			return nil, fmt.Errorf("parameter %s: %q is no number", a, number)
-		case isNumber || jsonNumber.MatchString(a):
+		case isNumber || jsonNumber().MatchString(a):
 			v, err := numberValue(strings.TrimPrefix(a, "i:"))
 			if err != nil {
 				return nil, fmt.Errorf("parameter %s: %w", a, err)

@@ -99,7 +99,7 @@ func (k *control) speeddialAdd(ctx context.Context, args []string, table string)
 	if err != nil {
 		return err
 	}
-	if !sipAOR.MatchString(args[3]) {
+	if !sipAOR().MatchString(args[3]) {
 		return k.invalid("SIP AoR", args[3])
 	}
 	row := append(in(user, "username", "domain"), in(short, "sd_username", "sd_domain")...)

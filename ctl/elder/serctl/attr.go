@@ -6,12 +6,14 @@ import (
 	"strings"
 )
 
-var attrModule = module{
-	"add":   {2, -1, "identificator attr", func(s *session, ctx context.Context, args []string) error { return s.attrChange(ctx, args, false) }, "add values: <id> <attr>=<value>..."},
-	"set":   {2, -1, "identificator attr", func(s *session, ctx context.Context, args []string) error { return s.attrChange(ctx, args, true) }, "replace all values: <id> <attr>=<value>..."},
-	"rm":    {2, 3, "identificator attr value", attrRemove, "remove values"},
-	"show":  {0, 1, "identificator", attrShow, "show values; <id> is global, uid=, did=, user=<uri>, domain=<name>, types"},
-	"purge": {0, 0, "", func(s *session, ctx context.Context, _ []string) error { return s.purgeTables(ctx, attrTables...) }, "take away what is marked"},
+func attrModule() module {
+	return module{
+		"add":   {2, -1, "identificator attr", func(s *session, ctx context.Context, args []string) error { return s.attrChange(ctx, args, false) }, "add values: <id> <attr>=<value>..."},
+		"set":   {2, -1, "identificator attr", func(s *session, ctx context.Context, args []string) error { return s.attrChange(ctx, args, true) }, "replace all values: <id> <attr>=<value>..."},
+		"rm":    {2, 3, "identificator attr value", attrRemove, "remove values"},
+		"show":  {0, 1, "identificator", attrShow, "show values; <id> is global, uid=, did=, user=<uri>, domain=<name>, types"},
+		"purge": {0, 0, "", func(s *session, ctx context.Context, _ []string) error { return s.purgeTables(ctx, attrTables...) }, "take away what is marked"},
+	}
 }
 
 var attrTables = []string{"user_attrs", "domain_attrs", "global_attrs"}

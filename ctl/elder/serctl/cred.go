@@ -7,15 +7,17 @@ import (
 	"sipd/db"
 )
 
-var credModule = module{
-	"add":      {4, 5, "uid auth_username did realm password", credAdd, "add a digest user"},
-	"change":   {2, 3, "auth_username realm password", credChange, "change password (-p) and flags (-F)"},
-	"disable":  {2, 2, "auth_username realm", credDisable, "switch it off"},
-	"enable":   {2, 2, "auth_username realm", credEnable, "switch it on"},
-	"rm":       {2, 2, "auth_username realm", credRemove, "mark it as deleted"},
-	"password": {2, 3, "auth_username realm password", credPassword, "change the password"},
-	"purge":    {0, 0, "", func(s *session, ctx context.Context, _ []string) error { return s.purgeTables(ctx, "credentials") }, "take away what is marked"},
-	"show":     {0, 2, "realm auth_username", credShow, "show digest users"},
+func credModule() module {
+	return module{
+		"add":      {4, 5, "uid auth_username did realm password", credAdd, "add a digest user"},
+		"change":   {2, 3, "auth_username realm password", credChange, "change password (-p) and flags (-F)"},
+		"disable":  {2, 2, "auth_username realm", credDisable, "switch it off"},
+		"enable":   {2, 2, "auth_username realm", credEnable, "switch it on"},
+		"rm":       {2, 2, "auth_username realm", credRemove, "mark it as deleted"},
+		"password": {2, 3, "auth_username realm password", credPassword, "change the password"},
+		"purge":    {0, 0, "", func(s *session, ctx context.Context, _ []string) error { return s.purgeTables(ctx, "credentials") }, "take away what is marked"},
+		"show":     {0, 2, "realm auth_username", credShow, "show digest users"},
+	}
 }
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }

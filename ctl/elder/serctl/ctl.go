@@ -7,25 +7,27 @@ import (
 )
 
 // ctlModule is the one for people: what spans several tables, and the server.
-var ctlModule = module{
-	"alias":    {2, -1, "command uri alias", ctlAlias, "add <uri> <alias>..., rm <alias>..."},
-	"attrs":    {2, -1, "command uri attr", ctlAttrs, "set <uri> <attr>=<value>..."},
-	"domain":   {1, -1, "command domain", ctlDomain, "add <domain> [<alias>...], rm <domain>..., show [<domain>]"},
-	"password": {1, 2, "uri password", ctlPassword, "change a password"},
-	"user":     {2, -1, "command uri alias", ctlUser, "add <uri> [<alias>...], rm <uri>, show <uri>"},
-	"usrloc":   {2, -1, "command uri contact", ctlUsrloc, "add <uri> <contact> [expires=] [q=] [flags=], show <uri>, rm <uri> [<contact>]"},
-	"purge": {0, 0, "", func(s *session, ctx context.Context, _ []string) error {
-		return s.purgeTables(ctx, append([]string{"uri", "credentials", "domain"}, attrTables...)...)
-	}, "take away all rows marked as deleted"},
-	"kill":     {0, 1, "sig", ctlKill, "end the server"},
-	"ps":       {0, 0, "", ctlPs, "its processes"},
-	"reload":   {0, 0, "", ctlReload, "call every reload method, on all servers"},
-	"stat":     {0, -1, "module", ctlStat, "its statistics"},
-	"uptime":   {0, 0, "", ctlUptime, "since when it runs"},
-	"version":  {0, 0, "", ctlVersion, "its version"},
-	"methods":  {0, 0, "", ctlMethods, "its methods (list_methods)"},
-	"list_tls": {0, 0, "", ctlTLS, "its TLS connections"},
-	"publish":  {3, 4, "uid file_with_PIDF_doc expires_in_sec etag", ctlPublish, "publish presence"},
+func ctlModule() module {
+	return module{
+		"alias":    {2, -1, "command uri alias", ctlAlias, "add <uri> <alias>..., rm <alias>..."},
+		"attrs":    {2, -1, "command uri attr", ctlAttrs, "set <uri> <attr>=<value>..."},
+		"domain":   {1, -1, "command domain", ctlDomain, "add <domain> [<alias>...], rm <domain>..., show [<domain>]"},
+		"password": {1, 2, "uri password", ctlPassword, "change a password"},
+		"user":     {2, -1, "command uri alias", ctlUser, "add <uri> [<alias>...], rm <uri>, show <uri>"},
+		"usrloc":   {2, -1, "command uri contact", ctlUsrloc, "add <uri> <contact> [expires=] [q=] [flags=], show <uri>, rm <uri> [<contact>]"},
+		"purge": {0, 0, "", func(s *session, ctx context.Context, _ []string) error {
+			return s.purgeTables(ctx, append([]string{"uri", "credentials", "domain"}, attrTables...)...)
+		}, "take away all rows marked as deleted"},
+		"kill":     {0, 1, "sig", ctlKill, "end the server"},
+		"ps":       {0, 0, "", ctlPs, "its processes"},
+		"reload":   {0, 0, "", ctlReload, "call every reload method, on all servers"},
+		"stat":     {0, -1, "module", ctlStat, "its statistics"},
+		"uptime":   {0, 0, "", ctlUptime, "since when it runs"},
+		"version":  {0, 0, "", ctlVersion, "its version"},
+		"methods":  {0, 0, "", ctlMethods, "its methods (list_methods)"},
+		"list_tls": {0, 0, "", ctlTLS, "its TLS connections"},
+		"publish":  {3, 4, "uid file_with_PIDF_doc expires_in_sec etag", ctlPublish, "publish presence"},
+	}
 }
 
 // uniq are the texts in order, each once, without those in not.
@@ -41,7 +43,7 @@ func uniq(texts []string, not ...string) []string {
 
 func ctlDomain(s *session, ctx context.Context, args []string) error {
 	names := args[1:]
-	switch words[args[0]] {
+	switch words()[args[0]] {
 	case "add":
 		if len(names) == 0 {
 			return fail("ENOARG", "domain")

@@ -23,7 +23,7 @@ func ctlUsrloc(s *session, ctx context.Context, args []string) error {
 	if len(args) > 2 {
 		contact = args[2]
 	}
-	switch words[args[0]] {
+	switch words()[args[0]] {
 	case "add":
 		if contact == "" {
 			return fail("ENOARG", "contact")

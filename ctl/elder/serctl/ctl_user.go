@@ -7,7 +7,7 @@ import (
 
 func ctlUser(s *session, ctx context.Context, args []string) error {
 	uri := args[1]
-	switch words[args[0]] {
+	switch words()[args[0]] {
 	case "add":
 		pw, err := s.password(nil, 0, "Please, enter password for the new subscriber.\nPassword: ")
 		if err != nil {
@@ -275,7 +275,7 @@ func ctlPassword(s *session, ctx context.Context, args []string) error {
 }
 
 func ctlAlias(s *session, ctx context.Context, args []string) error {
-	switch words[args[0]] {
+	switch words()[args[0]] {
 	case "add":
 		if len(args) < 3 {
 			return fail("ENOARG", "alias")
@@ -346,7 +346,7 @@ func (c *change) dropAliases(aliases []string) error {
 }
 
 func ctlAttrs(s *session, ctx context.Context, args []string) error {
-	if words[args[0]] != "set" {
+	if words()[args[0]] != "set" {
 		return fail("EINVAL", args[0])
 	}
 	if len(args) < 3 {

@@ -2,17 +2,19 @@ package serctl
 
 import "context"
 
-var domainModule = module{
-	"add":       {2, -1, "did domain", domainAdd, "add names of a domain"},
-	"canonical": {1, 1, "domain", domainCanonical, "make a name the one to show"},
-	"change":    {0, 1, "domain", domainChange, "change flags (-F)"},
-	"disable":   {0, 1, "domain", domainDisable, "switch a name off"},
-	"enable":    {0, 1, "domain", domainEnable, "switch a name on"},
-	"rm":        {0, 1, "domain", domainRemove, "mark a name as deleted; -D all names of its did, -d those of a did"},
-	"purge": {0, 0, "", func(s *session, ctx context.Context, _ []string) error {
-		return s.purgeTables(ctx, "domain", "domain_attrs")
-	}, "take away what is marked"},
-	"show": {0, 1, "domain", domainShow, "show names; -D all of the did, -d of a did"},
+func domainModule() module {
+	return module{
+		"add":       {2, -1, "did domain", domainAdd, "add names of a domain"},
+		"canonical": {1, 1, "domain", domainCanonical, "make a name the one to show"},
+		"change":    {0, 1, "domain", domainChange, "change flags (-F)"},
+		"disable":   {0, 1, "domain", domainDisable, "switch a name off"},
+		"enable":    {0, 1, "domain", domainEnable, "switch a name on"},
+		"rm":        {0, 1, "domain", domainRemove, "mark a name as deleted; -D all names of its did, -d those of a did"},
+		"purge": {0, 0, "", func(s *session, ctx context.Context, _ []string) error {
+			return s.purgeTables(ctx, "domain", "domain_attrs")
+		}, "take away what is marked"},
+		"show": {0, 1, "domain", domainShow, "show names; -D all of the did, -d of a did"},
+	}
 }
 
 func domainShow(s *session, ctx context.Context, args []string) error {

@@ -18,7 +18,7 @@ func (s *session) help() error {
 	for _, o := range optionList {
 		fmt.Fprintf(&b, "\t-%c, --%-10s : %s\n", o.short, o.long, o.help)
 	}
-	if m := modules[s.module]; m != nil {
+	if m := modules()[s.module]; m != nil {
 		b.WriteString("\nCommands & parameters:\n")
 		var names []string
 		for n := range m {

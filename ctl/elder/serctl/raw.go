@@ -11,10 +11,12 @@ import (
 )
 
 // dbModule works on any table.
-var dbModule = module{
-	"add":  {1, -1, "table_name column=value", rawAdd, "add a row"},
-	"rm":   {1, -1, "table_name column=value", rawRemove, "remove rows"},
-	"show": {1, -1, "table_name column=value", rawShow, "show rows"},
+func dbModule() module {
+	return module{
+		"add":  {1, -1, "table_name column=value", rawAdd, "add a row"},
+		"rm":   {1, -1, "table_name column=value", rawRemove, "remove rows"},
+		"show": {1, -1, "table_name column=value", rawShow, "show rows"},
+	}
 }
 
 // pairs reads COLUMN=VALUE; names of columns are in lower case.

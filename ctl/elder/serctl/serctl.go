@@ -50,12 +50,10 @@ type command struct {
 
 type module map[string]command
 
-var modules map[string]module
-
-func init() {
-	// Here and not at the declaration: help, which they call, reads the map.
-	modules = map[string]module{
-		"user": userModule, "cred": credModule, "uri": uriModule, "domain": domainModule, "attr": attrModule, "db": dbModule, "ctl": ctlModule, "rpc": nil,
+// modules are the commands by what stands behind ser_.
+func modules() map[string]module {
+	return map[string]module{
+		"user": userModule(), "cred": credModule(), "uri": uriModule(), "domain": domainModule(), "attr": attrModule(), "db": dbModule(), "ctl": ctlModule(), "rpc": nil,
 	}
 }
 
@@ -124,11 +122,11 @@ func (s *session) run(ctx context.Context, args []string) error {
 	if opt.flag("HELP") || len(args) == 0 {
 		return s.help()
 	}
-	name := words[args[0]]
+	name := words()[args[0]]
 	if name == "help" {
 		return s.help()
 	}
-	c, ok := modules[s.module][name]
+	c, ok := modules()[s.module][name]
 	if !ok {
 		return fail("EINVAL", args[0])
 	}

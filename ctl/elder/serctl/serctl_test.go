@@ -224,14 +224,14 @@ func TestWords(t *testing.T) {
 		"user": "user us u", "usrloc": "usrloc usrl usr uloc ul loc", "version": "version ver ve v",
 	} {
 		for _, w := range strings.Fields(list) {
-			if words[w] != command {
-				t.Errorf("%s means %q, want %s", w, words[w], command)
+			if words()[w] != command {
+				t.Errorf("%s means %q, want %s", w, words()[w], command)
 			}
 		}
 	}
 	for _, w := range []string{"x", "addd", "list_", "o", ""} {
-		if words[w] != "" {
-			t.Errorf("%q means %s", w, words[w])
+		if words()[w] != "" {
+			t.Errorf("%q means %s", w, words()[w])
 		}
 	}
 }

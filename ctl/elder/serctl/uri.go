@@ -5,15 +5,17 @@ import (
 	"strings"
 )
 
-var uriModule = module{
-	"add":       {2, -1, "uid uri", uriAdd, "give a user addresses"},
-	"canonical": {2, 2, "uid uri", uriCanonical, "make an address the one to show"},
-	"change":    {2, 2, "uid uri", uriChange, "change flags (-F)"},
-	"disable":   {2, 2, "uid uri", uriDisable, "switch an address off"},
-	"enable":    {2, 2, "uid uri", uriEnable, "switch an address on"},
-	"purge":     {0, 0, "", func(s *session, ctx context.Context, _ []string) error { return s.purgeTables(ctx, "uri") }, "take away what is marked"},
-	"rm":        {1, 2, "uid uri", uriRemove, "mark addresses as deleted"},
-	"show":      {0, 1, "uri", uriShow, "show addresses"},
+func uriModule() module {
+	return module{
+		"add":       {2, -1, "uid uri", uriAdd, "give a user addresses"},
+		"canonical": {2, 2, "uid uri", uriCanonical, "make an address the one to show"},
+		"change":    {2, 2, "uid uri", uriChange, "change flags (-F)"},
+		"disable":   {2, 2, "uid uri", uriDisable, "switch an address off"},
+		"enable":    {2, 2, "uid uri", uriEnable, "switch an address on"},
+		"purge":     {0, 0, "", func(s *session, ctx context.Context, _ []string) error { return s.purgeTables(ctx, "uri") }, "take away what is marked"},
+		"rm":        {1, 2, "uid uri", uriRemove, "mark addresses as deleted"},
+		"show":      {0, 1, "uri", uriShow, "show addresses"},
+	}
 }
 
 // locate finds user and did of a URI. ENOREC when its domain is unknown.

@@ -5,14 +5,16 @@ import (
 	"time"
 )
 
-var userModule = module{
-	"add":     {1, -1, "uid", userAdd, "add users"},
-	"change":  {0, 1, "uid", userChange, "change the flags of a user's rows (-F)"},
-	"disable": {0, 1, "uid", userDisable, "switch a user off"},
-	"enable":  {0, 1, "uid", userEnable, "switch a user on"},
-	"rm":      {0, 1, "uid", userRemove, "mark a user as deleted"},
-	"purge":   {0, 0, "", func(s *session, ctx context.Context, _ []string) error { return s.purgeTables(ctx, "user_attrs") }, "take away what is marked"},
-	"show":    {0, 1, "uid", userShow, "show users"},
+func userModule() module {
+	return module{
+		"add":     {1, -1, "uid", userAdd, "add users"},
+		"change":  {0, 1, "uid", userChange, "change the flags of a user's rows (-F)"},
+		"disable": {0, 1, "uid", userDisable, "switch a user off"},
+		"enable":  {0, 1, "uid", userEnable, "switch a user on"},
+		"rm":      {0, 1, "uid", userRemove, "mark a user as deleted"},
+		"purge":   {0, 0, "", func(s *session, ctx context.Context, _ []string) error { return s.purgeTables(ctx, "user_attrs") }, "take away what is marked"},
+		"show":    {0, 1, "uid", userShow, "show users"},
+	}
 }
 
 // optional is a condition on the argument, if there is one.
