@@ -21,7 +21,7 @@ import (
 func TestMain(m *testing.M) { dbtest.Main(m) }
 
 // ours runs this package.
-func ours(t *testing.T, rc, in string, args ...string) (string, int) {
+func ours(t testing.TB, rc, in string, args ...string) (string, int) {
 	t.Helper()
 	home(t, rc)
 	var out, errs bytes.Buffer
@@ -33,7 +33,7 @@ func ours(t *testing.T, rc, in string, args ...string) (string, int) {
 }
 
 // elder runs the real one.
-func elder(t *testing.T, rc, in string, args ...string) (string, int) {
+func elder(t testing.TB, rc, in string, args ...string) (string, int) {
 	t.Helper()
 	cmd := exec.Command("/usr/sbin/kamctl", args...)
 	cmd.Env = append(os.Environ(), "HOME="+home(t, rc), "TERM=dumb")
@@ -50,14 +50,14 @@ func elder(t *testing.T, rc, in string, args ...string) (string, int) {
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
-func home(t *testing.T, rc string) string {
+func home(t testing.TB, rc string) string {
 	t.Helper()
 	dir := filepath.Dir(rc)
 	t.Setenv("HOME", dir)
 	return dir
 }
 
-func needElder(t *testing.T) {
+func needElder(t testing.TB) {
 	t.Helper()
 	for _, tool := range []string{"/usr/sbin/kamctl", "sqlite3"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -72,7 +72,7 @@ type base struct {
 	rc string
 }
 
-func newBase(t *testing.T, e db.Engine, more string) *base {
+func newBase(t testing.TB, e db.Engine, more string) *base {
 	t.Helper()
 	u := dbtest.URL(t, e)
 	d, err := db.Open(t.Context(), u, db.Create(), db.JournalMode("DELETE"))
@@ -93,7 +93,7 @@ func newBase(t *testing.T, e db.Engine, more string) *base {
 
 // connection makes the users that kamctl wants and says how to connect, in
 // settings and, for the mysql program, in a file of the home.
-func connection(t *testing.T, d *db.DB, u, dir string) string {
+func connection(t testing.TB, d *db.DB, u, dir string) string {
 	t.Helper()
 	do := func(sql string) {
 		if _, err := d.Writer().ExecContext(t.Context(), sql); err != nil {
