@@ -58,6 +58,11 @@ func (r *Router) readConfig() error {
 	}
 	errs = appendErrors(errs, err)
 	file.Items = slices.Concat(cl.before, file.Items, cl.after)
+	if r.opt.DBURL != "" {
+		if err := redirect(file, r.opt.DBURL, script.Pos{}); err != nil {
+			return fmt.Errorf("--db-url: %w", err)
+		}
+	}
 
 	r.set = module.NewSet(modules.List())
 	if r.opt.LoadPath != "" {
@@ -79,6 +84,11 @@ func (r *Router) readConfig() error {
 		return err
 	}
 	r.conf = conf
+	if r.opt.DBURL != "" {
+		if err := redirectDefaults(r.set, r.opt.DBURL); err != nil {
+			return fmt.Errorf("--db-url: %w", err)
+		}
+	}
 	if len(cl.listens) > 0 {
 		conf.Listens = cl.listens
 	}

@@ -45,10 +45,13 @@ type Options struct {
 	Debug   string
 	// LogStderr logs to Stderr whatever log_stderror says.
 	LogStderr bool
-	PIDFile   string
-	RunDir    string
-	WorkDir   string
-	Chroot    string
+	// DBURL is the database of every module that has one, whatever its db_url
+	// says; "" leaves them.
+	DBURL   string
+	PIDFile string
+	RunDir  string
+	WorkDir string
+	Chroot  string
 	// User and Group are names or numbers to run as once the sockets are open.
 	User, Group string
 	// DNS, RevDNS and CheckVia set the parameters of these names.

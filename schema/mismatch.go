@@ -13,6 +13,7 @@ import (
 type MismatchError struct {
 	Source  string
 	Table   string // "" for the database as a whole
+	Column  string // that is missing; "" when it is not that
 	Found   string
 	Wanted  string
 	Command string // what to run
@@ -105,7 +106,7 @@ func (ts Tables) Check(source string, f db.Flavour, n Need) error {
 	}
 	for _, c := range n.Columns {
 		if !found.Has(c) {
-			m.Found, m.Wanted = "no column "+c, "the column"
+			m.Column, m.Found, m.Wanted = c, "no column "+c, "the column"
 			return m
 		}
 	}

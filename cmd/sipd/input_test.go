@@ -301,3 +301,31 @@ request_route { is_domain_local("example.com"); }
 		t.Errorf("--offline alone exits with %d and prints\n%s", code, out)
 	}
 }
+
+// TestDBURL: --db-url stands in for every db_url, and brings its driver.
+func TestDBURL(t *testing.T) {
+	path := configFile(t, `#!KAMAILIO
+loadmodule "auth.so"
+loadmodule "auth_db.so"
+loadmodule "usrloc.so"
+modparam("usrloc", "db_mode", 1)
+modparam("usrloc", "preload", "location")
+modparam("auth_db", "db_url", DBURL)
+request_route { exit; }
+`)
+	for _, tt := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{nil, 1, ":7:31: DBURL is neither a text nor a number"},
+		{[]string{"--db-url", users(t)}, 0, "config file ok"},
+		{[]string{"--db-url", "sqlite:///there/is/none"}, 1, "there is no database"},
+		{[]string{"--db-url", "oracle://x:secret@y/z"}, 1, "--db-url: "},
+	} {
+		out, code := exit(t, append([]string{"-c", "-f", path}, tt.args...)...)
+		if code != tt.code || !strings.Contains(out, tt.want) || strings.Contains(out, "secret") {
+			t.Errorf("sipd -c %v exits with %d and prints\n%s\nwant %d and %q", tt.args, code, out, tt.code, tt.want)
+		}
+	}
+}

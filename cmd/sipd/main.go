@@ -125,6 +125,7 @@ func (f *flags) declare(cmd *cobra.Command) {
 	p.CountVarP(&o.Verbose, "verbose", "d", "raise the debug level, repeatable")
 	p.StringVar(&o.Debug, "debug", "", "debug level, -5 to 3")
 	p.BoolVarP(&o.LogStderr, "stderr", "E", false, "log to stderr")
+	p.StringVar(&o.DBURL, "db-url", os.Getenv("SIPD_DB_URL"), "database of every module that has one, whatever its db_url says (environment: SIPD_DB_URL)")
 	p.StringVarP(&o.PIDFile, "pid-file", "P", "", "write the process id to a file")
 	p.StringVarP(&o.RunDir, "run-dir", "Y", os.Getenv("SIPD_RUN_DIR"), "folder of control sockets (environment: SIPD_RUN_DIR)")
 	p.StringVarP(&o.WorkDir, "work-dir", "w", "", "change to this folder")

@@ -43,6 +43,21 @@ var modules = map[string]string{
 // errOthers ends messages about URLs that cannot be opened.
 const errOthers = "want sqlite:///PATH, mysql://USER:PASSWORD@HOST/NAME or postgres://USER:PASSWORD@HOST/NAME"
 
+// DriverOf names the db_* module that opens a URL. The error is a sentence
+// without a password.
+func DriverOf(url string) (string, error) {
+	scheme, _, ok := strings.Cut(url, ":")
+	scheme = strings.ToLower(scheme)
+	name := modules[scheme]
+	if !ok || name == "" {
+		return "", fmt.Errorf("%s cannot be opened; %s", db.Redact(url), errOthers)
+	}
+	if name == "db_text" {
+		return "", fmt.Errorf("%s: tables in text files are not read; put them into SQLite (sipctl db create) and write db_url sqlite:///PATH", scheme+"://…")
+	}
+	return name, nil
+}
+
 // Open opens the database of a modparam's db_url ("sqlite:///PATH",
 // "mysql://USER:PASSWORD@HOST/NAME", "postgres://…") for the module of h. The
 // db_* module of the scheme must be loaded; a relative SQLite path is taken from
@@ -59,14 +74,9 @@ func Open(ctx context.Context, h *module.Host, url string) (*Conn, error) {
 	if url == "" {
 		return nil, errors.New("db_url is empty; " + errOthers)
 	}
-	scheme, _, ok := strings.Cut(url, ":")
-	scheme = strings.ToLower(scheme)
-	name := modules[scheme]
-	if !ok || name == "" {
-		return nil, fmt.Errorf("db_url %s cannot be opened; %s", db.Redact(url), errOthers)
-	}
-	if name == "db_text" {
-		return nil, fmt.Errorf("db_url %s: tables in text files are not read; put them into SQLite (sipctl db create) and write db_url sqlite:///PATH", scheme+"://…")
+	name, err := DriverOf(url)
+	if err != nil {
+		return nil, &module.SharedError{Err: fmt.Errorf("db_url %w", err)}
 	}
 	url = absolute(h, name, url)
 	driver, ok := find(h, name)

@@ -317,7 +317,7 @@ func TestRefusals(t *testing.T) {
 		{"log_extra", "a $fU", "want NAME=$variable"},
 		{"log_extra", "a=$fU b=$tU", "want a ;"},
 		{"multi_leg_info", "a=$fU", "only attributes"},
-		{"db_extra", "nowhere=$fU", "no column nowhere"},
+		{"db_extra", "nowhere=$fU", `no column nowhere, wanted the column; run: sipctl db exec "ALTER TABLE acc ADD COLUMN nowhere VARCHAR(128) NOT NULL DEFAULT ''"`},
 		{"db_table_acc", "calls", "no such table"},
 		{"detect_direction", 1, `"append_fromtag", 1`},
 		{"time_format", "%Q", "unknown %Q"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"sipd/router/module"
 	"sipd/router/pv"
 	"sipd/router/run"
+	"sipd/schema"
 )
 
 // row is a row to be written.
@@ -76,7 +78,26 @@ func (a *acc) names() []string {
 	return list
 }
 
-func (a *acc) require(table string) error { return a.conn.RequireColumns(table, a.names()...) }
+func (a *acc) require(table string) error {
+	err := a.conn.RequireColumns(table, a.names()...)
+	var m *schema.MismatchError
+	if !errors.As(err, &m) || m.Column == "" {
+		return err
+	}
+	// No release has the columns of db_extra and multi_leg_info: the operator
+	// adds them.
+	var add []string
+	for _, x := range slices.Concat(a.dbVars, a.legs) {
+		if a.conn.RequireColumns(table, x.name) != nil {
+			add = append(add, "ALTER TABLE "+table+" ADD COLUMN "+x.name+" VARCHAR(128) NOT NULL DEFAULT ''")
+		}
+	}
+	if !slices.ContainsFunc(slices.Concat(a.dbVars, a.legs), func(x extra) bool { return x.name == m.Column }) {
+		return err
+	}
+	m.Command = `sipctl db exec "` + strings.Join(add, "; ") + `"`
+	return err
+}
 
 // statement inserts into a table.
 func (a *acc) statement(table string) *db.Stmt {
