@@ -238,12 +238,12 @@ func TestReplyAllocations(t *testing.T) {
 
 func TestCancelAndAck(t *testing.T) {
 	m := mustParse(t, inviteText)
-	const head = "sip:bob@example.com;transport=udp SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.7:5060;branch=z9hG4bK5b1d.7c3f2a1d0.0\nFrom: \"Alice Example\" <sip:alice@example.com>;tag=9f3a2b1c\n"
-	want := crlf("CANCEL " + head + "To: <sip:bob@example.com>\nCall-ID: 8f0e6a3c-1f2b-4c5d-9e8f@10.0.0.17\nCSeq: 102 CANCEL\nMax-Forwards: 70\nReason: x\nContent-Length: 0\n\n")
+	const head = "sip:bob@example.com;transport=udp SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.7:5060;branch=z9hG4bK5b1d.7c3f2a1d0.0\nMax-Forwards: 69\nFrom: \"Alice Example\" <sip:alice@example.com>;tag=9f3a2b1c\n"
+	want := crlf("CANCEL " + head + "To: <sip:bob@example.com>\nCall-ID: 8f0e6a3c-1f2b-4c5d-9e8f@10.0.0.17\nCSeq: 102 CANCEL\nContent-Length: 0\nReason: x\n\n")
 	if got := string(AppendCancel(nil, m, "Reason: x\r\n")); got != want {
 		t.Errorf("CANCEL\n got %q\nwant %q", got, want)
 	}
-	want = crlf("ACK " + head + "To: <sip:bob@example.com>;tag=z\nCall-ID: 8f0e6a3c-1f2b-4c5d-9e8f@10.0.0.17\nCSeq: 102 ACK\nMax-Forwards: 70\nContent-Length: 0\n\n")
+	want = crlf("ACK " + head + "To: <sip:bob@example.com>;tag=z\nCall-ID: 8f0e6a3c-1f2b-4c5d-9e8f@10.0.0.17\nCSeq: 102 ACK\nContent-Length: 0\n\n")
 	if got := string(AppendAck(nil, m, "<sip:bob@example.com>;tag=z")); got != want {
 		t.Errorf("ACK\n got %q\nwant %q", got, want)
 	}

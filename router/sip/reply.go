@@ -171,7 +171,8 @@ func (m *Message) appendTopVia(dst []byte, h *Header, r *Reply) []byte {
 
 // AppendCancel prints the CANCEL for an INVITE that was sent: the same request
 // URI, topmost Via, Route set, From, To, Call-ID and CSeq number (RFC 3261
-// §9.1). reason is a complete Reason line, "" for none.
+// §9.1). reason is a complete Reason line, "" for none; as Kamailio's it stands
+// last, and Max-Forwards is the INVITE's.
 func AppendCancel(dst []byte, sent *Message, reason string) []byte {
 	return appendHopRequest(dst, sent, "CANCEL", "", reason)
 }
@@ -209,7 +210,7 @@ func appendHopRequest(dst []byte, sent *Message, method, to, extra string) []byt
 			dst = append(dst, "To: "...)
 			dst = append(dst, to...)
 			dst = append(dst, "\r\n"...)
-		case HdrFrom, HdrCallID:
+		case HdrFrom, HdrCallID, HdrMaxForwards:
 			dst = sent.appendField(dst, h)
 		case HdrCSeq:
 			dst = append(dst, "CSeq: "...)
@@ -220,7 +221,10 @@ func appendHopRequest(dst []byte, sent *Message, method, to, extra string) []byt
 			dst = append(dst, "\r\n"...)
 		}
 	}
-	dst = append(dst, "Max-Forwards: 70\r\n"...)
-	dst = append(dst, extra...)
-	return append(dst, "Content-Length: 0\r\n\r\n"...)
+	if sent.First(HdrMaxForwards) == nil {
+		dst = append(dst, "Max-Forwards: 70\r\n"...)
+	}
+	dst = append(dst, "Content-Length: 0\r\n"...)
+	dst = append(dst, extra...) // as Kamailio: what is added stands last
+	return append(dst, "\r\n"...)
 }

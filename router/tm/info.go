@@ -47,8 +47,11 @@ func (t *Transaction) ID() (index, label uint32) { return t.entry, t.label }
 
 // LocalTag is the To-tag of replies made here.
 func (t *Transaction) LocalTag() string {
-	return string(sip.AppendTag(nil, t.table.tag, t.label|1))
+	return string(sip.AppendTag(nil, t.table.tag, t.tagHash()))
 }
+
+// tagHash is the transaction's part of that tag, never 0.
+func (t *Transaction) tagHash() uint32 { return t.label<<1 | 1 }
 
 // Request is the request as received; the owner may ask for it and the others
 // below.

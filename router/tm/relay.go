@@ -49,6 +49,9 @@ func (tb *Table) Relay(c *run.Context, to Target) int {
 				t.relayErr = 500
 			}
 		}
+		if c.Err >= 476 && c.Err <= 479 {
+			return -c.Err // as Kamailio numbers them for $rc
+		}
 		return rc
 	}
 	return 1
@@ -88,6 +91,8 @@ func (t *Transaction) fork(c *run.Context, to Target) int {
 	for i := range c.Branches {
 		t.addLeg(c, c.Branches[i], to)
 	}
+	// As Kamailio: a branch route serves once, further legs need it armed again.
+	t.armed1.branch, t.armed1.branchN = nil, ""
 	c.RURINew = false
 	clear(c.Branches)
 	c.Branches = c.Branches[:0]

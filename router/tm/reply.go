@@ -68,7 +68,7 @@ func (t *Transaction) onReply(c *run.Context, i int) {
 	case code < 200 && t.local:
 		t.tellProvisional(c, code)
 	case code < 200:
-		if (code > 100 || t.table.Settings.Relay100.Bool(t.cfg)) && t.status.Load() < 200 {
+		if (code > 100 || t.table.Settings.Relay100.Bool(t.cfg)) && t.status.Load() < 200 && !t.canceled {
 			t.relay(c, code)
 		}
 	case code < 300:
@@ -87,16 +87,16 @@ func (t *Transaction) onReply(c *run.Context, i int) {
 // again deals with a final reply to a leg that has ended: a repeated 2xx, or a
 // late one, is passed on (RFC 6026 §7.1, §16.7); anything else ends here.
 func (t *Transaction) again(c *run.Context, i, code int) {
-	b := &t.legs[i]
+	if b := &t.legs[i]; b.onReply != nil { // as Kamailio: for repetitions, too
+		t.replyRoute(c, b)
+	}
+	b := &t.legs[i] // the route may have started legs
 	if code/100 != 2 || t.method != sip.INVITE {
 		return
 	}
 	if t.local {
 		t.acknowledge(c)
 		return
-	}
-	if b.onReply != nil {
-		t.replyRoute(c, b)
 	}
 	if t.status.Load()/100 != 2 && t.status.Load() >= 200 {
 		// A failure went upstream already: the call is up nevertheless.
@@ -119,6 +119,7 @@ func (t *Transaction) provisional(b *branch, code int) bool {
 	if b.code >= 200 {
 		return false
 	}
+	b.rang = true
 	s := t.table.Settings
 	if t.method == sip.INVITE {
 		b.retrAt = 0
@@ -133,9 +134,9 @@ func (t *Transaction) provisional(b *branch, code int) bool {
 		b.code = 100
 	}
 	if b.cancelWanted && b.cancel == nil {
-		t.sendCancel(b)
+		t.sendCancel(b) // all that the reply is good for
+		return false
 	}
-	_ = code
 	return true
 }
 
@@ -178,14 +179,10 @@ func (t *Transaction) succeed(c *run.Context, i, code int) {
 }
 
 // relay sends c's reply upstream without our Via, and keeps it.
-func (t *Transaction) relay(c *run.Context, code int, edits ...*sip.Edits) {
+func (t *Transaction) relay(c *run.Context, code int) {
 	opt := sip.PrintOptions{RemoveTopVia: true, NeedLength: t.replyDest.Proto.Reliable()}
 	buf := c.TakeScratch()
-	if len(edits) > 0 {
-		buf = c.Msg.AppendTo(buf, &opt, append(edits, &c.Msg.Edits)...)
-	} else {
-		buf = c.Msg.AppendTo(buf, &opt, &c.Msg.Edits)
-	}
+	buf = c.Msg.AppendTo(buf, &opt, &c.Msg.Edits)
 	t.table.Count.Relayed.Inc()
 	t.upstream(code, buf)
 	c.GiveScratch(buf)
@@ -232,7 +229,7 @@ func (t *Transaction) sendReply(c *run.Context, code int, reason, extra string) 
 		r.Body, r.ContentType = c.ReplyBody, c.ReplyType
 	}
 	if code > 100 {
-		r.ToTag, r.TagHash = t.table.tag, t.label|1
+		r.ToTag, r.TagHash = t.table.tag, t.tagHash()
 		if c.ToTagOverride != "" {
 			r.ToTag, r.TagHash = c.ToTagOverride, 0
 		}
@@ -432,7 +429,7 @@ func (t *Transaction) fail() {
 		t.sendReply(c, code, t.fakedReason(code), "")
 	case code == 503 && t.table.Settings.Remap503: // RFC 3261 §16.7.6
 		c.Msg = t.msg
-		t.sendReply(c, 500, "Server Internal Error", "")
+		t.sendReply(c, 500, sip.StatusText(503), "") // as Kamailio: the words of the 503
 	default:
 		c.Msg = b.rpl
 		t.relayFailure(c, code)
@@ -451,29 +448,35 @@ func (t *Transaction) fakedReason(code int) string {
 // relayFailure passes a failure on; a challenge takes those of the other legs
 // along (RFC 3261 §16.7.7).
 func (t *Transaction) relayFailure(c *run.Context, code int) {
-	var more sip.Edits
 	if (code == 401 || code == 407) && len(t.legs) > 1 && t.table.Settings.AggregateChallenges.Bool(t.cfg) {
-		if s := t.challenges(); s != "" {
-			more.Insert(c.Msg.HeaderEnd(), s)
+		if s, n := t.challenges(); n > 1 {
+			// As Kamailio: the reply is one of our own, with the challenges of all.
+			reply := c.Msg
+			c.Msg = t.msg
+			t.sendReply(c, code, sip.StatusText(code), s)
+			c.Msg = reply
+			return
 		}
 	}
-	t.relay(c, code, &more)
+	t.relay(c, code)
 	t.finished(code, false)
 }
 
-// challenges are the challenge headers of all legs but the winner.
-func (t *Transaction) challenges() string {
+// challenges are the challenge headers of the legs that have some, and how many
+// legs those are.
+func (t *Transaction) challenges() (text string, legs int) {
 	var s strings.Builder
 	for i := range t.legs {
 		b := &t.legs[i]
-		if i == t.winner || b.rpl == nil || b.dropped || b.code != 401 && b.code != 407 {
+		if b.rpl == nil || b.dropped || b.code != 401 && b.code != 407 {
 			continue
 		}
+		legs++
 		for _, k := range []sip.HeaderKind{sip.HdrWWWAuthenticate, sip.HdrProxyAuthenticate} {
 			for h := b.rpl.First(k); h != nil; h = b.rpl.Next(h) {
 				s.WriteString(b.rpl.Raw()[h.Start():h.End()])
 			}
 		}
 	}
-	return s.String()
+	return s.String(), legs
 }

@@ -1,6 +1,8 @@
 package tm
 
 import (
+	"strconv"
+
 	"sipd/router/run"
 	"sipd/router/sip"
 )
@@ -153,16 +155,13 @@ func (t *Transaction) trying(c *run.Context) {
 	t.sendReply(c, 100, s.AutoInv100Reason.Get(t.cfg), "")
 }
 
-// NewTran is t_newtran(): the transaction and, for an INVITE, its 100.
+// NewTran is t_newtran(): the transaction. As in Kamailio an INVITE gets its 100
+// when it is relayed, not here.
 func (tb *Table) NewTran(c *run.Context) int {
 	if Of(c) != nil {
 		return -1
 	}
-	rc := tb.NewTransaction(c)
-	if rc > 0 {
-		Of(c).trying(c)
-	}
-	return rc
+	return tb.NewTransaction(c)
 }
 
 // Release is the hook behind the script: the run gives up what it created. A
@@ -180,18 +179,24 @@ func (tb *Table) Release(c *run.Context) {
 	}
 	t.script = nil
 	if t.relayErr != 0 && t.status.Load() < 200 && !t.relayed {
-		code, text := t.relayErr, t.relayText
-		if code < 300 || code > 699 {
-			code = 500
-		}
-		if text == "" {
-			text = sip.StatusText(code)
-		}
+		code, text := unsent(t.relayErr, t.relayText)
 		t.sendReply(c, code, text, "")
 	} else if t.status.Load() < 200 && !t.relayed && t.waitAt == 0 && !t.suspended {
 		t.wait()
 	}
 	t.leave()
+}
+
+// unsent is how a request that could not be relayed is answered, in the
+// words of the elders: the number in parentheses is that of their error.
+func unsent(code int, text string) (int, string) {
+	if code < 300 || code > 699 || code == 500 {
+		return 500, "I'm terribly sorry, server error occurred (1/TM)"
+	}
+	if text == "" {
+		text = sip.StatusText(code)
+	}
+	return code, text + " (" + strconv.Itoa(code) + "/TM)"
 }
 
 // pending is what the run armed before there was a transaction, nil for

@@ -180,10 +180,9 @@ func (t *Transaction) TimedOut(i int) bool {
 	return i >= 0 && i < len(t.legs) && t.legs[i].faked && t.legs[i].code == t.table.Settings.Reply408Code
 }
 
-// Replied says whether leg i had any reply of its own.
-func (t *Transaction) Replied(i int) bool {
-	return i >= 0 && i < len(t.legs) && (!t.legs[i].faked && t.legs[i].code > 0 || t.legs[i].lastProvisional > 0)
-}
+// Replied says whether leg i had a provisional reply; as in Kamailio a final one
+// does not count.
+func (t *Transaction) Replied(i int) bool { return i >= 0 && i < len(t.legs) && t.legs[i].rang }
 
 // AnyReplied says whether a leg of the last fork had a reply.
 func (t *Transaction) AnyReplied() bool {
@@ -195,10 +194,11 @@ func (t *Transaction) AnyReplied() bool {
 	return false
 }
 
-// HasStatus says whether a leg ended with the code.
+// HasStatus says whether a leg that had a provisional reply, as Kamailio asks,
+// ended with the code.
 func (t *Transaction) HasStatus(code int) bool {
 	for i := range t.legs {
-		if t.legs[i].code == code {
+		if t.legs[i].code == code && t.legs[i].rang {
 			return true
 		}
 	}

@@ -73,6 +73,7 @@ func NewSettings() *Settings {
 		Reply408Code:        408,
 		Reply408Reason:      "Request Timeout",
 		Remap503:            true,
+		FailureReplyMode:    3, // of 5.6; it was 0 in 3.1
 	}
 }
 

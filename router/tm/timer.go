@@ -166,9 +166,8 @@ func (t *Transaction) timeout(i int) {
 	rang := b.code >= 100
 	if t.method == sip.INVITE && rang {
 		t.expired = true
-		t.cancelLeg(i, t.localReason(408, "Request Timeout"))
+		t.cancelLeg(i, "") // as Kamailio: a timeout gives no Reason
 	}
-	b.lastProvisional = b.code
 	b.code, b.faked = t.table.Settings.Reply408Code, true
 	b.rpl = nil
 }

@@ -109,6 +109,7 @@ type branch struct {
 	recv    *transport.Received // how rpl came in, of requests of our own
 	code    int                 // last reply
 	faked   bool                // by a timer or CANCEL
+	rang    bool                // a provisional reply came
 	dropped bool                // t_drop_replies: not looked at any more
 	onReply run.Block
 	replyN  string
@@ -117,15 +118,14 @@ type branch struct {
 	retrAt, retrStep int64
 	frAt             int64
 
-	cancel          []byte
-	cancelWanted    bool
-	cancelDone      bool
-	cancelAt        int64
-	cancelStep      int64
-	cancelEnd       int64
-	cancelReason    string
-	lastProvisional int
-	tag             string // To tag of the last 2xx, for watched transactions
+	cancel       []byte
+	cancelWanted bool
+	cancelDone   bool
+	cancelAt     int64
+	cancelStep   int64
+	cancelEnd    int64
+	cancelReason string
+	tag          string // To tag of the last 2xx, for watched transactions
 }
 
 type eventKind uint8

@@ -96,7 +96,7 @@ func TestSendInviteCancel(t *testing.T) {
 	r.reply(cancel, 200)
 	r.reply(p, 487)
 	r.want("ACK>10.0.0.1")
-	a.want(t, "got 180 Ringing, got 487 Request Terminated")
+	a.want(t, "got 487 Request Terminated")
 }
 
 // A 2xx that comes when nobody waits any more makes a call that is ended.

@@ -201,7 +201,7 @@ func (m *mod) block(kind run.Kind, name string) run.Block {
 func (m *mod) moreFunctions() []module.Function {
 	reply := []module.Arg{{Name: "code", Type: module.ArgInt}, {Name: "reason", Type: module.ArgFormat}}
 	list := []module.Function{
-		{Name: "t_reply", Help: "reply through the transaction", Args: reply, In: inFork, New: m.newReply},
+		{Name: "t_reply", Help: "reply through the transaction, which t_newtran() has made", Args: reply, In: inFork, New: m.newReply},
 		{Name: "t_check_status", Help: "match the code of the reply, or of the winning one, with an expression", Args: []module.Arg{{Name: "re", Type: module.ArgStr}}, In: inTx, New: m.newCheckStatus},
 		{Name: "t_grep_status", Help: "true when a branch ended with the code", Args: []module.Arg{{Name: "code", Type: module.ArgInt}}, In: inTx, New: m.newGrepStatus},
 		{Name: "t_drop_replies", Help: "the replies so far do not count: \"n\" or nothing all, \"l\" those of the last fork", Args: []module.Arg{{Name: "which", Type: module.ArgStr, Optional: true}}, In: run.FailureRoute, New: newDropReplies},
@@ -233,10 +233,7 @@ func (m *mod) newReply(a module.Args) (run.Func, error) {
 		}
 		t := tm.Of(c)
 		if t == nil {
-			if rc := m.table.NewTransaction(c); rc <= 0 {
-				return rc
-			}
-			t = tm.Of(c)
+			return -1 // as Kamailio: t_newtran() comes first
 		}
 		return t.Reply(c, code, reason)
 	}, nil

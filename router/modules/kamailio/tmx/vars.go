@@ -24,11 +24,18 @@ func (x *tmx) vars() []pv.Def {
 	}
 }
 
+// branchIndex is the index of the branch, where there is none that of the next
+// one, as Kamailio counts.
 func branchIndex(c *run.Context) run.Value {
-	if c.Branch < 0 {
-		return run.Null
+	switch {
+	case c.Route == run.RequestRoute:
+		return run.Int(len(c.Branches))
+	case c.Route == run.FailureRoute:
+		if t := tm.Of(c); t != nil {
+			return run.Int(t.Legs() + len(c.Branches))
+		}
 	}
-	return run.Int(c.Branch)
+	return run.Int(c.Branch) // -1 without one
 }
 
 func replyCode(c *run.Context) run.Value {
