@@ -28,6 +28,8 @@ loadmodule "tmx.so"
 loadmodule "sl.so"
 loadmodule "pv.so"
 loadmodule "kex.so"
+loadmodule "counters.so"
+loadmodule "statistics.so"
 loadmodule "corex.so"
 loadmodule "usrloc.so"
 loadmodule "registrar.so"
@@ -37,6 +39,8 @@ loadmodule "cfg_rpc.so"
 loadmodule "jsonrpcs.so"
 loadmodule "xmlrpc.so"
 modparam("usrloc", "preload", "location")
+modparam("counters", "script_counter", "scr.cnt1 first script counter")
+modparam("statistics", "variable", "mystat")
 modparam("jsonrpcs", "transport", 1)
 modparam("jsonrpcs", "listen", "http://127.0.0.1:JSONPORT")
 modparam("xmlrpc", "listen", "http://127.0.0.1:XMLPORT")
@@ -90,8 +94,6 @@ var callsOtherwise = map[string]string{
 	`core.prints [5] JSON-RPC`:                           "a number for a text is taken",
 	`core.prints [5] XML-RPC`:                            "a number for a text is a fault",
 	`cfg.reset ["registrar"]`:                            "a real 5.6.3 cannot reset it",
-	`cnt.reset ["scr", "cnt1"]`:                          "no such counter is declared",
-	`stats.clear_statistics ["mystat"]`:                  "no such statistic is declared",
 	`stats.fetch ["all"]`:                                "other statistics are there",
 	`tm.t_uac_start ["OPTIONS", "sip:uas@127.0.0.1:16090", ".", ".", "From: <sip:rpc@example.test>\r\nTo: <sip:uas@127.0.0.1:16090>\r\n"] BinRPC`:      "a body that is left out is none",
 	`tm.t_uac_wait_block ["OPTIONS", "sip:uas@127.0.0.1:16090", ".", ".", "From: <sip:rpc@example.test>\r\nTo: <sip:uas@127.0.0.1:16090>\r\n"] BinRPC`: "a body that is left out is none",

@@ -7,6 +7,7 @@ import (
 	"sipd/router/modules/common/cfg_db"
 	"sipd/router/modules/common/cfg_rpc"
 	"sipd/router/modules/common/corex"
+	"sipd/router/modules/common/counters"
 	"sipd/router/modules/common/ctl"
 	"sipd/router/modules/common/db_mysql"
 	"sipd/router/modules/common/db_postgres"
@@ -41,6 +42,7 @@ import (
 	"sipd/router/modules/kamailio/rtpengine"
 	"sipd/router/modules/kamailio/siputils"
 	"sipd/router/modules/kamailio/speeddial"
+	"sipd/router/modules/kamailio/statistics"
 	"sipd/router/modules/kamailio/textops"
 	"sipd/router/modules/kamailio/tmx"
 	"sipd/router/modules/kamailio/uri_db"
@@ -60,6 +62,7 @@ func List() []module.Available {
 		{Name: "cfg_db", Flavour: module.Common, New: cfgdb.New},
 		{Name: "cfg_rpc", Flavour: module.Common, New: cfgrpc.New},
 		{Name: "corex", Flavour: module.Common, New: corex.New},
+		{Name: "counters", Flavour: module.Common, New: counters.New},
 		{Name: "ctl", Flavour: module.Common, New: ctl.New},
 		{Name: "db_mysql", Flavour: module.Common, New: dbmysql.New},
 		{Name: "db_postgres", Flavour: module.Common, New: dbpostgres.New},
@@ -87,6 +90,7 @@ func List() []module.Available {
 		{Name: "siputils", Flavour: module.Kamailio, New: siputils.New},
 		{Name: "sl", Flavour: module.Common, New: sl.New},
 		{Name: "speeddial", Flavour: module.Kamailio, New: speeddial.New},
+		{Name: "statistics", Flavour: module.Kamailio, New: statistics.New},
 		{Name: "textops", Flavour: module.Kamailio, New: textops.New},
 		{Name: "textopsx", Flavour: module.Common, New: textopsx.New},
 		{Name: "tls", Flavour: module.Common, New: tls.New},

@@ -48,6 +48,13 @@ func (f Func) Value() int64 { return f() }
 // Source is where a statistic's figure comes from: a *[Counter] or a [Func].
 type Source interface{ Value() int64 }
 
+// Writable is a Source that a script may change: a counter, not a gauge.
+type Writable interface {
+	Source
+	Add(n int64)
+	Reset()
+}
+
 // resetter is a Source that can start again from zero.
 type resetter interface{ Reset() }
 
