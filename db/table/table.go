@@ -239,7 +239,25 @@ func (t *Table) AddTx(ctx context.Context, tx *db.Tx, cells ...Cell) error {
 	}
 	_, err := tx.Exec(ctx, fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)", tx.Quote(t.Name), tx.QuoteAll(names),
 		strings.TrimSuffix(strings.Repeat("?, ", len(names)), ", ")), args...)
-	return err
+	if err != nil {
+		return err
+	}
+	return t.countOn(ctx, tx, names)
+}
+
+// countOn lets PostgreSQL number new rows beyond one that came with its number.
+func (t *Table) countOn(ctx context.Context, tx *db.Tx, given []string) error {
+	for _, c := range t.Columns {
+		if t.d.Engine != db.PostgreSQL || !c.Auto || !slices.Contains(given, c.Name) {
+			continue
+		}
+		name := tx.Quote(t.Name)
+		_, err := tx.Exec(ctx, fmt.Sprintf("SELECT setval(pg_get_serial_sequence(%s, %s), (SELECT MAX(%s) FROM %s))", tx.Literal(name), tx.Literal(c.Name), tx.Quote(c.Name), name))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Set changes the columns of cells in all rows that meet every condition, and

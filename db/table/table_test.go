@@ -3,6 +3,7 @@ package table_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -213,6 +214,37 @@ func TestBytes(t *testing.T) {
 		must(t, err)
 		if len(got) != 1 || !bytes.Equal(got[0][0].([]byte), all) {
 			t.Errorf("bytes came back as %x", got)
+		}
+	})
+}
+
+// TestNumbers: a row that came with its number does not get in the way of one
+// that the engine numbers.
+func TestNumbers(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		if err := schema.Of(db.Kamailio).Create(t.Context(), d, []*schema.Table{schema.Of(db.Kamailio).Table("carrier_name")}); err != nil {
+			t.Fatal(err)
+		}
+		tab, err := table.Open(t.Context(), d, db.Kamailio, "carrier_name")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, cells := range [][]table.Cell{
+			{{Column: "id", Value: 1}, {Column: "carrier", Value: "one"}},
+			{{Column: "carrier", Value: "two"}},
+			{{Column: "id", Value: 7}, {Column: "carrier", Value: "seven"}},
+			{{Column: "carrier", Value: "eight"}},
+		} {
+			if err := tab.Add(t.Context(), cells...); err != nil {
+				t.Fatalf("%v: %v", cells, err)
+			}
+		}
+		rows, err := db.All(tab.Rows(t.Context(), table.Query{Columns: []string{"id", "carrier"}, Sort: []string{"id"}}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := fmt.Sprint(rows), "[[1 one] [2 two] [7 seven] [8 eight]]"; got != want {
+			t.Errorf("the rows are %s, want %s", got, want)
 		}
 	})
 }
