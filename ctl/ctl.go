@@ -53,6 +53,12 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) 
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errw)
+	if slices.Contains(args, "completion") {
+		root.InitDefaultCompletionCmd(args...)
+		if c, _, err := root.Find([]string{"completion"}); err == nil && c != root {
+			needCommand(c) // cobra's own prints its help for a shell that it does not know
+		}
+	}
 	err := root.ExecuteContext(ctx)
 	if a.database != nil {
 		err = errors.Join(err, a.database.Close())

@@ -231,7 +231,7 @@ func (n *noun) exportCommand(a *App) *cobra.Command {
 func (a *App) nounExport(ctx context.Context, r *Rows, where []table.Cond, secrets bool) error {
 	var columns []string
 	for _, c := range r.t.Columns {
-		if !c.Auto && (secrets || !slices.Contains(r.place.secret, c.Name)) {
+		if (r.noun.ids || !c.Auto) && (secrets || !slices.Contains(r.place.secret, c.Name)) {
 			columns = append(columns, c.Name)
 		}
 	}

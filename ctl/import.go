@@ -53,6 +53,14 @@ type importKind struct {
 	start func(ctx context.Context, a *App, f *importFlags) (*sink, error)
 }
 
+// needed are the columns that must be there, for the help.
+func (k *importKind) needed() string {
+	if k.must == 0 {
+		return "those without a default"
+	}
+	return strings.Join(k.columns[:k.must], " and ")
+}
+
 // sink is where the records of one import go.
 type sink struct {
 	add    addBatch
@@ -77,7 +85,7 @@ func (k *importKind) command(a *App) *cobra.Command {
 		Use: "import FILE", Short: "Add the " + k.things + " of a CSV or JSON lines file; - is standard input", Args: want(1, 1),
 		Long: `Adds the ` + k.things + ` of a file, ` + fmt.Sprint(importBatch) + ` in a transaction. The first line of a CSV file names
 the columns: ` + strings.Join(k.columns, ", ") + `
-(` + strings.Join(k.columns[:k.must], " and ") + ` must be there). A line of JSON is an object with the same names.
+(` + k.needed() + ` must be there). A line of JSON is an object with the same names.
 When something is wrong, every mistake of the batch is told with its line,
 nothing of the batch is written, and the message says how to go on. Servers
 that are named (--server) are told of what was added, once, at the end.`,

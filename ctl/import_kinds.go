@@ -235,21 +235,20 @@ func ownerText(o db.Owner) string {
 func importRows(n *noun) *importKind {
 	columns := make([]string, 0, 8)
 	for _, c := range n.schemaColumns() {
-		if !c.Auto {
-			columns = append(columns, c.Name)
-		}
+		columns = append(columns, c.Name)
 	}
 	things := strings.TrimPrefix(countOf(2, n.thing), "2 ")
 	if n.name == "address" {
 		things = "addresses"
 	}
 	return &importKind{
-		things: things, columns: columns, must: 1,
-		start: func(ctx context.Context, a *App, _ *importFlags) (*sink, error) {
+		things: things, columns: columns, // which must be there, the table says
+		start: func(ctx context.Context, a *App, f *importFlags) (*sink, error) {
 			r, err := a.nounRows(ctx, n, false)
 			if err != nil {
 				return nil, err
 			}
+			r.once = f.ifNot
 			to := &sink{add: r.addBatch}
 			to.learns(n.tell())
 			return to, nil

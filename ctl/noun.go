@@ -31,6 +31,7 @@ type noun struct {
 	live   string // RPC method that shows what the daemon has, "" for none
 	noAdd  bool   // rows are the daemon's: they are listed and removed only
 	noTell bool   // reload wants a name that the table does not tell
+	ids    bool   // other tables speak of its rows by id, which goes into an export
 
 	anyTable bool // a server may have several tables of this form, with names of their own
 }
@@ -111,6 +112,7 @@ type Rows struct {
 	place place
 	dir   db.Directory
 	t     *table.Table
+	once  bool // rows that may be repeated are not, when the same is there
 	// domain is that of names without one.
 	domain string
 }
@@ -297,7 +299,7 @@ func (r *Rows) withPresets(cells []table.Cell, given map[string]string) ([]table
 // addTx writes a row unless one of its key is there.
 func (r *Rows) addTx(ctx context.Context, tx *db.Tx, cells []table.Cell, name func() string) error {
 	var where []table.Cond
-	if !r.place.repeat {
+	if !r.place.repeat || r.once {
 		where = r.sameKey(cells)
 	}
 	if where != nil {

@@ -61,13 +61,7 @@ func (n *noun) usage(verb string, of func(place) []arg) (use string, least, most
 		if len(args) > len(longest) {
 			longest = args
 		}
-		must := 0
-		for _, x := range args {
-			if !x.optional {
-				must++
-			}
-		}
-		if least < 0 || must < least {
+		if must := required(args); least < 0 || must < least {
 			least = must
 		}
 	}
@@ -80,6 +74,29 @@ func (n *noun) usage(verb string, of func(place) []arg) (use string, least, most
 		}
 	}
 	return use, max(least, 0), len(longest)
+}
+
+// required is how many of the arguments must be there.
+func required(args []arg) int {
+	n := 0
+	for _, x := range args {
+		if !x.optional {
+			n++
+		}
+	}
+	return n
+}
+
+// argNames are arguments as help shows them.
+func argNames(args []arg) string {
+	var out []string
+	for _, x := range args {
+		if x.optional {
+			x.name = "[" + x.name + "]"
+		}
+		out = append(out, x.name)
+	}
+	return strings.Join(out, " ")
 }
 
 func adds(p place) []arg { return p.add }
@@ -199,6 +216,10 @@ func (a *App) nounAdd(ctx context.Context, n *noun, args []string, given map[str
 	if most := len(r.place.add); len(args) > most {
 		return fmt.Errorf("%s add: argument %q is too much in the %s flavour", n.name, args[most], r.dir.Flavour())
 	}
+	if least := required(r.place.add); len(args) < least {
+		return &usageError{"sipctl " + n.name + " add", fmt.Sprintf("an argument is missing; in the %s flavour it takes %s", r.dir.Flavour(), argNames(r.place.add))}
+	}
+	r.once = ifNot
 	err = r.Add(ctx, args, given)
 	what := strings.TrimSpace(n.thing + " " + strings.Join(args, " "))
 	switch {

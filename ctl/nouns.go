@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -80,6 +81,9 @@ func word(name, column string, words map[string]string) arg {
 	return arg{name: name, columns: []string{column}, split: func(s, _ string) ([]string, error) {
 		if n, ok := words[strings.ToLower(s)]; ok {
 			return []string{n}, nil
+		}
+		if _, err := strconv.ParseInt(s, 10, 64); err != nil {
+			return nil, &db.FieldError{Field: column, Value: s, Why: "is none of " + strings.Join(slices.Sorted(maps.Keys(words)), ", ")}
 		}
 		return []string{s}, nil
 	}}

@@ -23,7 +23,7 @@ func routingNouns() []*noun {
 			}),
 		},
 		{
-			name: "lcr gw", short: "Gateways of least cost routing (module lcr)", thing: "gateway", reload: "lcr.reload", live: "lcr.dump_gws", example: "1 gw1 192.0.2.20 --port 5060",
+			name: "lcr gw", ids: true, short: "Gateways of least cost routing (module lcr)", thing: "gateway", reload: "lcr.reload", live: "lcr.dump_gws", example: "1 gw1 192.0.2.20 --port 5060",
 			in: both(
 				place{
 					table: "lcr_gw", add: []arg{val("LCR", "lcr_id"), val("NAME", "gw_name"), checked("IP", "ip_addr", isIP).or(), opt("PORT", "port")},
@@ -40,7 +40,7 @@ func routingNouns() []*noun {
 			in: ser(place{table: "gw_grp", add: []arg{val("NAME", "grp_name")}, key: []arg{val("NAME", "grp_name")}}),
 		},
 		{
-			name: "lcr rule", short: "Prefixes of least cost routing", thing: "rule", reload: "lcr.reload", live: "lcr.dump_rules", example: "1 +49",
+			name: "lcr rule", ids: true, short: "Prefixes of least cost routing", thing: "rule", reload: "lcr.reload", live: "lcr.dump_rules", example: "1 +49",
 			in: both(
 				place{
 					table: "lcr_rule", add: []arg{val("LCR", "lcr_id"), val("PREFIX", "prefix"), opt("FROM", "from_uri")},
@@ -74,15 +74,15 @@ func routingNouns() []*noun {
 			}),
 		},
 		{
-			name: "carrierroute carrier", short: "Names of carriers", thing: "carrier", reload: "cr.reload_routes", example: "default 1",
+			name: "carrierroute carrier", ids: true, short: "Names of carriers", thing: "carrier", reload: "cr.reload_routes", example: "default 1",
 			in: kamailio(place{table: "carrier_name", add: []arg{val("NAME", "carrier"), opt("ID", "id")}, key: []arg{val("NAME", "carrier")}}),
 		},
 		{
-			name: "carrierroute domain", short: "Names of routing domains", thing: "routing domain", reload: "cr.reload_routes", example: "start",
+			name: "carrierroute domain", ids: true, short: "Names of routing domains", thing: "routing domain", reload: "cr.reload_routes", example: "start",
 			in: kamailio(place{table: "domain_name", add: []arg{val("NAME", "domain"), opt("ID", "id")}, key: []arg{val("NAME", "domain")}}),
 		},
 		{
-			name: "drouting gw", short: "Gateways (module drouting)", thing: "gateway", reload: "drouting.reload", example: "192.0.2.30 --description fast",
+			name: "drouting gw", ids: true, short: "Gateways (module drouting)", thing: "gateway", reload: "drouting.reload", example: "192.0.2.30 --description fast",
 			in: kamailio(place{
 				table: "dr_gateways", add: []arg{val("ADDRESS", "address"), opt("STRIP", "strip"), opt("PREFIX", "pri_prefix"), opt("TYPE", "type"), opt("ATTRS", "attrs")},
 				key: []arg{val("ADDRESS", "address")},

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -182,4 +184,26 @@ func TestEveryCommandHasHelp(t *testing.T) {
 		}
 	}
 	walk((&ctl.App{}).Root())
+}
+
+// TestEveryNounHasAScript: each command of the first level is used in
+// testdata/script.
+func TestEveryNounHasAScript(t *testing.T) {
+	files, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	for _, c := range (&ctl.App{}).Root().Commands() {
+		if !regexp.MustCompile(`(?m)\b(sip)?ctl (-\S+ \S+ )*` + c.Name() + `( |$)`).MatchString(all.String()) {
+			t.Errorf("no script of testdata/script uses %s", c.Name())
+		}
+	}
 }

@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"sipd/ctl"
 	"sipd/ctl/elder"
 	"sipd/db"
 )
@@ -32,7 +36,7 @@ func TestScripts(t *testing.T) {
 				Dir:           "testdata/script",
 				UpdateScripts: *update,
 				Condition:     func(cond string) (bool, error) { return cond == flavour, nil },
-				Cmds:          map[string]func(*testscript.TestScript, bool, []string){"sql": sql},
+				Cmds:          map[string]func(*testscript.TestScript, bool, []string){"sql": sql, "ctl": inProcess},
 				Setup: func(env *testscript.Env) error {
 					env.Setenv("FLAVOUR", flavour)
 					env.Setenv("OTHER", map[string]string{"ser": "kamailio", "kamailio": "ser"}[flavour])
@@ -42,6 +46,22 @@ func TestScripts(t *testing.T) {
 				},
 			})
 		})
+	}
+}
+
+// surroundings is the environment of this process.
+var surroundings sync.Mutex
+
+// inProcess is sipctl without a process of its own, for the many commands of
+// the scripts of the nouns: ctl ARGUMENT...
+func inProcess(ts *testscript.TestScript, fails bool, args []string) {
+	surroundings.Lock()
+	defer surroundings.Unlock()
+	for _, name := range []string{"SIPCTL_DB", "SIPCTL_SERVER", "XDG_CONFIG_HOME"} {
+		ts.Check(os.Setenv(name, ts.Getenv(name)))
+	}
+	if code := ctl.Run(context.Background(), args, strings.NewReader(""), ts.Stdout(), ts.Stderr()); (code != 0) != fails {
+		ts.Fatalf("sipctl %q exits with %d", args, code)
 	}
 }
 
