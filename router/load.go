@@ -71,7 +71,7 @@ func (r *Router) readConfig() error {
 	r.vars = pv.NewRegistry()
 	conf, err := script.Load(file, &script.Env{
 		Modules: r.set, PV: r.vars, Cfg: r.settings, MaxWhileLoops: &r.coreCfg.MaxWhileLoops,
-		Forward: forwardTo, Resolve: r.resolveHost, Trace: trace,
+		Forward: forwardTo, Resolve: r.resolveHost, Trace: trace, Hooks: &r.hooks,
 	})
 	errs = appendErrors(errs, err)
 	if len(errs) > 0 {
@@ -134,6 +134,8 @@ func (r *Router) resolveHost(ctx context.Context, host string) ([]netip.Addr, er
 // startLog opens the log that the configuration asks for; one that takes over
 // goes on with the log there is, when it asks for the same.
 func (r *Router) startLog() error {
+	r.moduleLog.r = r
+	defer func() { r.log = r.moduleLog.ruled(r.log) }()
 	r.debug.Store(int64(r.coreCfg.Debug.Get(r.settings.Snapshot())))
 	key := fmt.Sprint(r.conf.Int("log_stderror") != 0 || r.opt.CheckOnly, " ", r.conf.Str("log_facility"), " ", r.logName())
 	if r.logs.log == nil || r.logs.key != key {

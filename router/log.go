@@ -77,6 +77,7 @@ type logHandler struct {
 	out    *logOutput
 	prefix string // attributes of With, already written out
 	module string
+	rules  *moduleLog // of single modules; nil for none
 }
 
 // logOutput is where lines go: a stream or syslog.
@@ -131,24 +132,35 @@ var facilities = map[string]syslog.Priority{
 }
 
 func (h *logHandler) Enabled(_ context.Context, l slog.Level) bool {
+	if h.rules != nil {
+		if n, ok := h.rules.level(h.module); ok {
+			return threshold(l) <= n
+		}
+	}
 	return threshold(l) <= h.debug()
 }
 
 func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
-	module, attrs := h.module, []byte(h.prefix)
+	module, word, attrs := h.module, LevelName(r.Level), []byte(h.prefix)
 	r.Attrs(func(a slog.Attr) bool {
-		if a.Key == "module" {
+		switch a.Key {
+		case "module":
 			module = a.Value.String()
-		} else {
+		case "level_name": // what the line says instead of its level
+			word = a.Value.String()
+		default:
 			attrs = appendAttr(attrs, "", a)
 		}
 		return true
 	})
 	o := h.out
+	if h.rules != nil {
+		o = h.rules.output(module, o)
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	b := append(o.buf[:0], o.name...)
-	b = append(b, LevelName(r.Level)...)
+	b = append(b, word...)
 	b = append(b, ": "...)
 	if module != "" {
 		b = append(b, module...)

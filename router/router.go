@@ -35,9 +35,10 @@ type Router struct {
 
 	log *slog.Logger
 	// syslog says that log goes there.
-	syslog bool
-	conf   *script.Config
-	set    *module.Set
+	syslog    bool
+	moduleLog moduleLog
+	conf      *script.Config
+	set       *module.Set
 
 	settings *cfg.Store
 	coreCfg  cfg.Core
@@ -276,7 +277,7 @@ func (r *Router) host(name string) *module.Host {
 	h := &module.Host{
 		Name: name, Log: r.log.With(slog.String("module", name)),
 		Env: &r.env, Cfg: r.settings, RPC: r.front, Stat: r.stats, Vars: r.vars,
-		Guard: r.guard, ConfigPath: r.opt.Config, LogTo: r.logTo, RunDir: r.runDir(),
+		Guard: r.guard, ConfigPath: r.opt.Config, LogTo: r.logTo, ModuleLog: &r.moduleLog, RunDir: r.runDir(),
 		CheckOnly: r.opt.CheckOnly, Offline: r.opt.Offline, Dry: r.opt.Dry != nil,
 		Module: r.module, Hooks: &r.hooks, Daemon: (*daemon)(r),
 		AtStart: func(f func()) { r.atStart = append(r.atStart, f) },

@@ -30,6 +30,7 @@ loadmodule "pv.so"
 loadmodule "kex.so"
 loadmodule "counters.so"
 loadmodule "statistics.so"
+loadmodule "debugger.so"
 loadmodule "corex.so"
 loadmodule "usrloc.so"
 loadmodule "registrar.so"
@@ -41,6 +42,8 @@ loadmodule "xmlrpc.so"
 modparam("usrloc", "preload", "location")
 modparam("counters", "script_counter", "scr.cnt1 first script counter")
 modparam("statistics", "variable", "mystat")
+modparam("debugger", "mod_hash_size", 5)
+modparam("debugger", "mod_level_mode", 1)
 modparam("jsonrpcs", "transport", 1)
 modparam("jsonrpcs", "listen", "http://127.0.0.1:JSONPORT")
 modparam("xmlrpc", "listen", "http://127.0.0.1:XMLPORT")

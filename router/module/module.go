@@ -222,6 +222,8 @@ type Host struct {
 	// LogTo gives a logger for another syslog facility ("LOG_LOCAL1"); the
 	// daemon's own when it does not log to syslog. nil in tests.
 	LogTo func(facility string) (*slog.Logger, error)
+	// ModuleLog changes levels and facilities of single modules; nil in tests.
+	ModuleLog ModuleLog
 	// RunDir is where control sockets live by default.
 	RunDir string
 	// Offline says that databases are not to be opened, whose tables cannot be
@@ -262,6 +264,31 @@ func (h *Host) WhenServing(f func()) {
 	h.AtStart(f)
 }
 
+// ModuleLog is what the log does with the lines of single modules, by name;
+// "core" is the lines that no module writes.
+type ModuleLog interface {
+	// SetLevels replaces all levels of modules, on the scale of core.debug.
+	SetLevels(map[string]int)
+	// SetFacilities replaces all facilities of modules; without syslog they
+	// are checked and change nothing.
+	SetFacilities(map[string]string) error
+	// CheckFacility says whether syslog has a facility of that name.
+	CheckFacility(name string) error
+	// Level is core.debug, Facility the daemon's own.
+	Level() int
+	Facility() string
+}
+
+// Action is a step of the script: a call or a statement.
+type Action struct {
+	File string
+	Line int
+	// Type is the number that Kamailio 5.6 gives such actions, Name its word:
+	// a function's name, or "if", "assign", "return".
+	Type int
+	Name string
+}
+
 // Hooks are called by the router for each message. They are filled during Init
 // and fixed afterwards.
 type Hooks struct {
@@ -282,6 +309,12 @@ type Hooks struct {
 	// PostScript run after the request route, whatever its end (tm releases
 	// its hold on the transaction).
 	PostScript []func(*run.Context)
+	// Action is called before each action of the script, debugger's; nil
+	// mostly, which costs nothing. It is set during Init.
+	Action func(*run.Context, *Action)
+	// Assigned is called after each assignment with the variable as it is
+	// written; nil mostly. It is set during Init.
+	Assigned func(c *run.Context, v *pv.Var)
 	// Myself are further names of this daemon (uri == myself): module domain
 	// adds the domains that it serves.
 	Myself []func(host string, port uint16, proto transport.Proto) bool

@@ -43,6 +43,9 @@ func (r *Registry) parseVar(s string, fl Flavour, depth int) (Var, int, error) {
 	if err != nil {
 		return Var{}, 0, err
 	}
+	if r.Seen != nil {
+		r.Seen(v)
+	}
 	return v, p.i, nil
 }
 

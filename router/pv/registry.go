@@ -25,6 +25,10 @@ type Registry struct {
 	// presets are the start values of $var names.
 	presets map[string]run.Value
 
+	// Seen is told each variable that is compiled; nil mostly. A debugger sets
+	// it to know what a configuration uses.
+	Seen func(Var)
+
 	// Elsewhere answers in which module a missing variable, select or
 	// transformation is to be found, for the hint of an error; nil or ""
 	// when nobody knows. kind is "$", "@" or "{".

@@ -29,6 +29,21 @@ func (x *XAVPs) Push(name string, r XRecord) {
 	x.records[name] = append(x.records[name], r)
 }
 
+// Names lists the names that have records, sorted.
+func (x *XAVPs) Names() []string {
+	if x == nil {
+		return nil
+	}
+	var names []string
+	for name, l := range x.records {
+		if len(l) > 0 {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // Count is the number of records of a name.
 func (x *XAVPs) Count(name string) int {
 	if x == nil {

@@ -17,6 +17,10 @@ type callFunc func(c *run.Context) (code int, ok bool)
 
 // call compiles a call: of a route, of a module's function, of the core's.
 func (x *compiler) call(e *Call) callFunc {
+	return x.watchedCall(e, x.plainCall(e))
+}
+
+func (x *compiler) plainCall(e *Call) callFunc {
 	if e.Name == "route" {
 		return x.routeCall(e)
 	}

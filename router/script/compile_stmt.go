@@ -19,7 +19,7 @@ func (x *compiler) stmts(list []Stmt) []stmtFunc {
 			x.conf.Warnings.add(s.Position(), "this is never reached")
 			left = false
 		}
-		if f := x.traced(s, x.stmt(s)); f != nil {
+		if f := x.traced(s, x.watched(s, x.stmt(s))); f != nil {
 			out = append(out, f)
 		}
 		if _, jump := s.(*Jump); jump {

@@ -36,6 +36,9 @@ type Env struct {
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 	// Trace is told each step of each run; nil for none, which costs nothing.
 	Trace TraceFunc
+	// Hooks are asked for Action and Assigned when the program is compiled,
+	// after the modules started; nil for none.
+	Hooks *module.Hooks
 }
 
 // Target is where forward() and send() send to.

@@ -72,6 +72,39 @@ func (e *Edits) Add(other *Edits) error {
 	return err
 }
 
+// Diff describes the changes for people, those of the header and those of the
+// body: what is deleted behind "- ", what is put there as it is, one change a
+// line at least.
+func (e *Edits) Diff(m *Message) (header, body string) {
+	raw, start := m.Raw(), m.BodyOffset()
+	for i := range e.list {
+		c := &e.list[i]
+		text := ""
+		if c.end > c.start {
+			text = "- " + withLineEnd(raw[c.start:c.end])
+		}
+		if c.text != "" {
+			text += withLineEnd(c.text)
+		}
+		if c.late != nil {
+			text += withLineEnd(string(c.late.AppendLate(nil, nil)))
+		}
+		if c.start >= start {
+			body += text
+		} else {
+			header += text
+		}
+	}
+	return header, body
+}
+
+func withLineEnd(s string) string {
+	if s == "" || s[len(s)-1] == '\n' {
+		return s
+	}
+	return s + "\n"
+}
+
 // Delete leaves raw[start:end] out.
 func (e *Edits) Delete(start, end int) error { return e.Replace(start, end, "") }
 
