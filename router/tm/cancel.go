@@ -42,7 +42,12 @@ func (tb *Table) relayCancel(c *run.Context) (done bool, rc int) {
 	if tb.Settings.E2ECancelReason.Bool(c.Cfg) {
 		reason = headerLines(c.Msg, sip.HdrReason)
 	}
-	inv.Do(func(t *Transaction) { t.cancelAll(reason) })
+	inv.Do(func(t *Transaction) {
+		if t.armed1.noReason {
+			reason = ""
+		}
+		t.cancelAll(reason)
+	})
 	return true, 1
 }
 

@@ -136,6 +136,14 @@ func (t *Transaction) LegRuid(i int) string {
 	return t.legs[i].Ruid
 }
 
+// LegFlags are the branch flags of a leg.
+func (t *Transaction) LegFlags(i int) uint32 {
+	if i < 0 || i >= len(t.legs) {
+		return 0
+	}
+	return t.legs[i].Flags
+}
+
 // Invite is a copy of the INVITE that c's CANCEL or ACK belongs to, nil when it
 // is not known.
 func (tb *Table) Invite(c *run.Context) *sip.Message {

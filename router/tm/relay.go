@@ -57,6 +57,22 @@ func (tb *Table) Relay(c *run.Context, to Target) int {
 	return 1
 }
 
+// Replicate is t_replicate(): it relays a copy of the request, of which no reply
+// goes upstream.
+func (tb *Table) Replicate(c *run.Context, to Target) int {
+	if c.Msg.Method() == sip.ACK || c.Msg.Method() == sip.CANCEL {
+		return tb.Relay(c, to)
+	}
+	if Of(c) == nil {
+		if rc := tb.NewTransaction(c); rc <= 0 {
+			return rc
+		}
+	}
+	t := Of(c)
+	t.replicated = true
+	return t.fork(c, to)
+}
+
 func (tb *Table) relayACK(c *run.Context, to Target) int {
 	if found, _ := tb.Check(c); found == AckFailure {
 		return 0

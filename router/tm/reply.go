@@ -191,6 +191,10 @@ func (t *Transaction) relay(c *run.Context, code int) {
 
 // upstream keeps a reply for repetitions and sends it.
 func (t *Transaction) upstream(code int, buf []byte) {
+	if t.replicated {
+		t.status.Store(int32(code))
+		return
+	}
 	t.mu.Lock()
 	t.reply = append(t.reply[:0], buf...)
 	t.mu.Unlock()
@@ -249,7 +253,7 @@ func (t *Transaction) sendReply(c *run.Context, code int, reason, extra string) 
 // finished arms what follows a final reply upstream: its repetition until the
 // ACK comes, and the end of the transaction.
 func (t *Transaction) finished(code int, own bool) {
-	if t.method != sip.INVITE || code < 300 && !own {
+	if t.method != sip.INVITE || code < 300 && !own || t.replicated {
 		if t.waitAt == 0 {
 			t.wait()
 		}
@@ -331,6 +335,15 @@ func rank(code int) int {
 	return code/100*1000 + code%100
 }
 
+// rank orders the ends of legs; what a timer made up stands behind as
+// faked_reply_prio says.
+func (t *Transaction) rank(b *branch) int {
+	if b.faked {
+		return rank(b.code) + t.table.Settings.FakedReplyPrio
+	}
+	return rank(b.code)
+}
+
 // pick is the best reply among the legs from first on; pending says that one
 // is still open. -1 when there is none.
 func (t *Transaction) pick(first int) (best int, pending bool) {
@@ -343,7 +356,7 @@ func (t *Transaction) pick(first int) (best int, pending bool) {
 		if b.code < 200 {
 			return -1, true
 		}
-		if best < 0 || rank(b.code) < rank(t.legs[best].code) {
+		if best < 0 || t.rank(b) < t.rank(&t.legs[best]) {
 			best = i
 		}
 	}

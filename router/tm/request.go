@@ -149,7 +149,7 @@ func (tb *Table) NewTransaction(c *run.Context) int {
 // trying answers an INVITE with 100, once.
 func (t *Transaction) trying(c *run.Context) {
 	s := t.table.Settings
-	if t.method != sip.INVITE || t.armed1.no100 || t.status.Load() != 0 || !s.AutoInv100.Bool(t.cfg) {
+	if t.method != sip.INVITE || t.armed1.no100 || t.replicated || t.status.Load() != 0 || !s.AutoInv100.Bool(t.cfg) {
 		return
 	}
 	t.sendReply(c, 100, s.AutoInv100Reason.Get(t.cfg), "")
@@ -178,7 +178,7 @@ func (tb *Table) Release(c *run.Context) {
 		return
 	}
 	t.script = nil
-	if t.relayErr != 0 && t.status.Load() < 200 && !t.relayed {
+	if t.relayErr != 0 && t.status.Load() < 200 && !t.relayed && !t.armed1.noFailure && !t.replicated {
 		code, text := unsent(t.relayErr, t.relayText)
 		t.sendReply(c, code, text, "")
 	} else if t.status.Load() < 200 && !t.relayed && t.waitAt == 0 && !t.suspended {

@@ -140,6 +140,13 @@ func (tb *Table) SetAutoTrying(c *run.Context, on bool) { tb.arming(c).no100 = !
 // SetDisable6xx says whether a 6xx leaves the other legs alone.
 func (tb *Table) SetDisable6xx(c *run.Context, on bool) { tb.arming(c).no6xx = on }
 
+// SetFailureReply says whether a request that cannot be relayed is answered by
+// itself.
+func (tb *Table) SetFailureReply(c *run.Context, on bool) { tb.arming(c).noFailure = !on }
+
+// SetCancelReason says whether the Reason of a received CANCEL is passed on.
+func (tb *Table) SetCancelReason(c *run.Context, on bool) { tb.arming(c).noReason = !on }
+
 // Canceled says whether a CANCEL came.
 func (t *Transaction) Canceled() bool { return t.canceled }
 

@@ -30,7 +30,7 @@ type Settings struct {
 	Relay100                            cfg.Int
 	LocalAckMode                        cfg.Int
 	Remap503                            bool
-	FailureReplyMode                    int
+	FailureReplyMode, FakedReplyPrio    int
 	ContactsAVP, ContactFlowsAVP        string
 }
 
@@ -73,6 +73,7 @@ func NewSettings() *Settings {
 		Reply408Code:        408,
 		Reply408Reason:      "Request Timeout",
 		Remap503:            true,
+		FakedReplyPrio:      2000,
 		FailureReplyMode:    3, // of 5.6; it was 0 in 3.1
 	}
 }

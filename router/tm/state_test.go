@@ -419,3 +419,61 @@ func TestReplyDuringScript(t *testing.T) {
 	})
 	r.want("180 200")
 }
+
+// A replicated request is relayed and its replies end here; the repetition of it
+// is absorbed.
+func TestReplicate(t *testing.T) {
+	r := newRig(t)
+	replicate := func(c *run.Context) { r.tb.Replicate(c, "sip:10.0.0.9") }
+	r.request(invite, replicate)
+	p := r.want("INVITE>10.0.0.9")[0]
+	if r.request(invite, replicate) {
+		t.Error("a repetition came to the script")
+	}
+	r.reply(p, 180)
+	r.reply(p, 486)
+	r.want("ACK>10.0.0.9")
+	r.advance(6 * time.Second)
+	if n := r.tb.Len(); n != 0 {
+		t.Errorf("%d transactions left", n)
+	}
+}
+
+// t_set_disable_internal_reply and t_set_no_e2e_cancel_reason.
+func TestSetters(t *testing.T) {
+	r := newRig(t)
+	r.request(strings.Replace(invite, "10.0.0.1", "nobody.invalid", 1), func(c *run.Context) {
+		r.tb.SetFailureReply(c, false)
+		r.tb.Relay(c, "")
+	})
+	r.want("100")
+	other := strings.NewReplacer("call1", "call2", "z9hG4bKabc", "z9hG4bKdef").Replace(invite)
+	r.request(other, func(c *run.Context) {
+		r.tb.SetCancelReason(c, false)
+		r.tb.Relay(c, "")
+	})
+	r.reply(r.want("100 INVITE>10.0.0.1")[1], 180)
+	r.take()
+	r.request(strings.Replace(cancelOf(other), "Content-Length", "Reason: SIP;cause=200\nContent-Length", 1), r.relay)
+	if out := r.want("200 CANCEL>10.0.0.1"); len(out) == 2 && strings.Contains(out[1].raw, "Reason:") {
+		t.Errorf("the Reason is passed on:\n%s", out[1].raw)
+	}
+}
+
+// A timeout stands behind the real failures of other legs, as faked_reply_prio
+// says.
+func TestFakedReplyPrio(t *testing.T) {
+	for prio, want := range map[int]string{2000: "500", 0: "408"} {
+		r := newRig(t)
+		r.tb.Settings.FakedReplyPrio = prio
+		r.request(invite, r.fork("10.0.0.2"))
+		p := r.want("100 INVITE>10.0.0.1 INVITE>10.0.0.2")[1]
+		r.reply(p, 500)
+		r.take()
+		r.mute = true
+		r.advance(29 * time.Second)
+		r.mute = false
+		r.advance(time.Second)
+		r.want(want)
+	}
+}

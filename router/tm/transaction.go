@@ -74,6 +74,7 @@ type Transaction struct {
 	acked      bool
 	relayed    bool // a leg was started
 	killed     bool
+	replicated bool  // by t_replicate(): its replies end here
 	watched    uint8 // by which of the watchers
 	suspended  bool
 	uac        *uac // of a request of our own, else nil
@@ -96,7 +97,7 @@ type armed struct {
 	failure, reply, branch, branchFailure     run.Block
 	failureN, replyN, branchN, branchFailureN string
 	fr, frInv, life, retr1, retr2             int
-	no100, no6xx                              bool
+	no100, no6xx, noFailure, noReason         bool
 	contacts                                  []run.Branch
 }
 

@@ -56,7 +56,8 @@ func (m *mod) functions() []module.Function {
 		f("t_load_contacts", "take the fork set away, in groups of equal q for t_next_contacts()", inFork, m.loadContacts),
 		f("t_next_contacts", "make the next group of contacts the fork set; -2 when none is left", inFork, m.nextContacts),
 	}
-	return append(append(list, m.settersOf()...), m.moreFunctions()...)
+	list = append(append(list, m.settersOf()...), m.moreFunctions()...)
+	return append(append(list, m.copies()...), refusals()...)
 }
 
 // on asks the transaction of c.
@@ -156,6 +157,10 @@ func (m *mod) settersOf() []module.Function {
 		two("t_set_max_lifetime", "set the longest life of this transaction, ms: as INVITE, as another; 0 leaves one", ms("inv"), opt("noninv"), func(c *run.Context, a, b int) { m.table.SetLifetime(c, a, b) }),
 		two("t_set_retr", "set T1 and T2 of this transaction, ms; 0 leaves one", ms("t1"), ms("t2"), func(c *run.Context, a, b int) { m.table.SetRetr(c, a, b) }),
 		flag("t_set_auto_inv_100", "whether an INVITE is answered 100 by itself", func(c *run.Context, b bool) { m.table.SetAutoTrying(c, b) }),
+		flag("t_set_disable_internal_reply", "whether a request that cannot be relayed is left unanswered", func(c *run.Context, b bool) { m.table.SetFailureReply(c, !b) }),
+		flag("t_set_no_e2e_cancel_reason", "whether the Reason of a received CANCEL is left out", func(c *run.Context, b bool) { m.table.SetCancelReason(c, !b) }),
+		flag("t_disable_e2e_cancel_reason", "the same as t_set_no_e2e_cancel_reason()", func(c *run.Context, b bool) { m.table.SetCancelReason(c, !b) }),
+		flag("t_set_disable_failover", "has no effect: a branch goes to one address", func(*run.Context, bool) {}),
 		flag("t_set_disable_6xx", "whether a 6xx leaves the other branches alone", func(c *run.Context, b bool) { m.table.SetDisable6xx(c, b) }),
 		m.arm("t_on_failure", "arm a failure_route; \"0\" disarms", run.FailureRoute, func(c *run.Context, b run.Block, n string) { m.table.OnFailure(c, b, n) }),
 		m.arm("t_on_reply", "arm an onreply_route; \"0\" disarms", run.ReplyRoute, func(c *run.Context, b run.Block, n string) { m.table.ArmReply(c, b, n) }),

@@ -6,6 +6,7 @@ package tm
 import (
 	"context"
 	"fmt"
+	"log/slog"
 
 	"sipd/router/cfg"
 	"sipd/router/module"
@@ -20,6 +21,7 @@ type mod struct {
 	old      ignored
 	contacts contacts
 	network  tm.Network // tests set one
+	log      *slog.Logger
 	tookOver bool
 }
 
@@ -53,6 +55,7 @@ func (m *mod) params() []module.Param {
 		module.Param{Name: "reply_408_code", Help: "code of the reply when a branch timed out", Value: &s.Reply408Code, Min: 400, Max: 699},
 		module.Param{Name: "reply_408_reason", Help: "its reason phrase", Value: &s.Reply408Reason},
 		module.Param{Name: "remap_503_500", Help: "a 503 from downstream goes upstream as 500", Value: &s.Remap503},
+		module.Param{Name: "faked_reply_prio", Help: "how far behind real replies of its class a timeout stands when the best is chosen; 1000 is a class", Value: &s.FakedReplyPrio, Min: -4000, Max: 4000},
 		module.Param{Name: "failure_reply_mode", Help: "which replies of earlier legs count: 0 all, 1 none, 2 not those of the last fork, 3 only those of the newest fork", Value: &s.FailureReplyMode, Max: 3},
 	)
 	list = append(list, m.contacts.params()...)
@@ -73,7 +76,7 @@ func (m *mod) Init(_ context.Context, h *module.Host) error {
 	if m.network == nil {
 		m.network = tm.NewNetwork(h.Env.Transport)
 	}
-	m.env = h.Env
+	m.env, m.log = h.Env, h.Log
 	if old, ok := h.Old.(*mod); ok {
 		m.table = old.table.Succeed(h.Env, m.settings, m.network)
 	} else {

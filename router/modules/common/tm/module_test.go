@@ -27,7 +27,11 @@ func (w *wire) Resolve(c *run.Context, b *run.Branch) (transport.Dest, error) {
 	if strings.Contains(next, "nowhere") {
 		return transport.Dest{}, &forward.Error{Code: 478, Reason: "Unresolvable destination"}
 	}
-	return transport.Dest{Proto: transport.UDP, Addr: netip.MustParseAddrPort("10.0.0.1:5060"), Sock: c.Recv.Sock}, nil
+	sock := c.Recv.Sock
+	if sock == nil { // a request of our own
+		sock = transport.NewSocket(transport.UDP, netip.MustParseAddrPort("127.0.0.1:5060"))
+	}
+	return transport.Dest{Proto: transport.UDP, Addr: netip.MustParseAddrPort("10.0.0.1:5060"), Sock: sock}, nil
 }
 
 func (w *wire) AppendRequest(dst []byte, c *run.Context, b *run.Branch, d transport.Dest, branch string, extra ...*sip.Edits) []byte {
@@ -104,6 +108,20 @@ func TestFunctions(t *testing.T) {
 	}{
 		{"t_reply", []any{404, "Nobody $rU"}, -1, ""},
 		{"t_newtran", nil, 1, ""},
+		{"t_send_reply", []any{404, "Nobody $rU"}, 1, "404 Nobody bob"},
+		{"t_get_status_code", nil, -1, ""},
+		{"t_clean", nil, 1, ""},
+		{"t_replicate", nil, 1, "INVITE sip:bob@example.com"},
+		{"t_replicate", []any{"sip:10.0.0.7"}, 1, "INVITE sip:bob@example.com"},
+		{"t_replicate_tcp", []any{"10.0.0.7", 5070}, 1, "INVITE sip:bob@example.com"},
+		{"t_replicate", []any{"nowhere.invalid", 5070}, -1, ""},
+		{"t_forward_nonack_udp", []any{"10.0.0.9", 5070}, 1, "100 trying -- your call is important to us, INVITE sip:bob@example.com"},
+		{"t_uac_send", []any{"OPTIONS", "sip:$rU@10.0.0.1", ".", ".", "From: <sip:a@b>\r\nTo: <sip:c@d>\r\n", ""}, 1, "OPTIONS sip:bob@10.0.0.1"},
+		{"t_uac_send", []any{"OPTIONS", "sip:$rU@10.0.0.1", ".", ".", "From: <sip:a@b>\r\n", ""}, -1, ""},
+		{"t_set_disable_internal_reply", []any{1}, 1, ""},
+		{"t_set_no_e2e_cancel_reason", []any{1}, 1, ""},
+		{"t_disable_e2e_cancel_reason", []any{1}, 1, ""},
+		{"t_set_disable_failover", []any{1}, 1, ""},
 		{"t_check_trans", nil, -1, ""},
 		{"t_lookup_request", nil, -1, ""},
 		{"t_lookup_cancel", nil, -1, ""},
@@ -254,4 +272,18 @@ func TestSelects(t *testing.T) {
 		}
 	}
 	end(r)
+}
+
+// What is refused says what to use instead.
+func TestRefusals(t *testing.T) {
+	for _, f := range refusals() {
+		if _, err := f.New(nil); err == nil || !strings.Contains(err.Error(), f.Name+" is not known here; ") {
+			t.Errorf("%s: %v", f.Name, err)
+		}
+	}
+	for _, o := range []ignored{{event: "x"}, {eventReply: "x"}, {append: "x"}, {rich: 1}, {onSL: "x"}, {frAVP: "x"}} {
+		if o.check() == nil {
+			t.Errorf("%+v is not refused", o)
+		}
+	}
 }

@@ -18,7 +18,9 @@ type ignored struct {
 	acExtra                                     cfg.Str
 	callidCSeq, uacFr                           cfg.Int
 	failureExec, headersMode                    int
-	frAVP, frInvAVP, onSL                       string
+	frAVP, frInvAVP, onSL, event, eventReply    string
+	reuseSocket, execTime, relayMode, rich      int
+	append                                      string
 }
 
 func (o *ignored) params() []module.Param {
@@ -65,6 +67,13 @@ func (o *ignored) params() []module.Param {
 		{Name: "headers_mode", Help: "has no effect: the lines of a reply stay as they came", Value: &o.headersMode, Max: 1},
 		{Name: "fr_timer_avp", Help: "refused: use t_set_fr()", Value: &o.frAVP},
 		{Name: "fr_inv_timer_avp", Help: "refused: use t_set_fr()", Value: &o.frInvAVP},
+		{Name: "dns_reuse_rcv_socket", Help: "always done: the socket that a request came in on is preferred", Value: &o.reuseSocket, Max: 1},
+		{Name: "exec_time_check", Help: "has no effect", Value: &o.execTime},
+		{Name: "reply_relay_mode", Help: "has no effect: replies are relayed as they come", Value: &o.relayMode},
+		{Name: "rich_redirect", Help: "only 0: redirect replies keep the contacts they came with", Value: &o.rich},
+		{Name: "tw_append", Help: "refused: nothing is written to applications", Value: &o.append},
+		{Name: "event_callback", Help: "refused: write event_route[tm:local-request]", Value: &o.event},
+		{Name: "event_callback_lres_sent", Help: "refused: write event_route[tm:local-response]", Value: &o.eventReply},
 		{Name: "on_sl_reply", Help: "refused: use onreply_route without a name", Value: &o.onSL},
 	}
 }
@@ -77,6 +86,15 @@ func (o *ignored) check() error {
 	}
 	if o.onSL != "" {
 		errs = append(errs, errors.New("on_sl_reply is not known; test the reply in the onreply_route without a name"))
+	}
+	if o.event != "" || o.eventReply != "" {
+		errs = append(errs, errors.New("event_callback and event_callback_lres_sent are of other script languages; write event_route[tm:local-request] and event_route[tm:local-response]"))
+	}
+	if o.append != "" {
+		errs = append(errs, errors.New("tw_append is not known: nothing is written to applications here; take it out"))
+	}
+	if o.rich != 0 {
+		errs = append(errs, errors.New("rich_redirect is only 0; collect the contacts with append_branch() and reply 302"))
 	}
 	return errors.Join(errs...)
 }

@@ -122,7 +122,7 @@ func (m *mod) uac(ctx context.Context, c *rpc.Call, u uacCall) error {
 	if n := c.Len() - u.at; n < 5 {
 		return rpc.Faultf(400, "too few parameters (%d/5)", -n)
 	}
-	q, err := m.uacRequest(c, u)
+	q, err := m.uacRequest(func(i int) string { return c.Str(u.at + i) }, u)
 	if err != nil {
 		return err
 	}
@@ -153,8 +153,7 @@ func (m *mod) uac(ctx context.Context, c *rpc.Call, u uacCall) error {
 }
 
 // uacRequest reads the parameters of a call.
-func (m *mod) uacRequest(c *rpc.Call, u uacCall) (*tm.Request, error) {
-	arg := func(i int) string { return c.Str(u.at + i) }
+func (m *mod) uacRequest(arg func(int) string, u uacCall) (*tm.Request, error) {
 	q := &tm.Request{Method: arg(0), URI: arg(1), Body: arg(5), NoACK: u.noACK, FrTimer: u.fr, FrInvTimer: u.frInv}
 	if q.Method == "" {
 		return nil, rpc.Faultf(400, "Empty method")

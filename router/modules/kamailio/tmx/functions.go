@@ -53,6 +53,9 @@ func (x *tmx) functions() []module.Function {
 				return 1
 			}, nil
 		}},
+		refused("t_flush_xflags", "there are no extended flags; use t_flush_flags()"),
+		refused("t_reuse_branch", "write the branch's URI into $ru and call t_relay()"),
+		refused("t_drop", "use t_newtran() and exit: repetitions are absorbed and nothing is answered"),
 		refused("t_suspend", suspend),
 		refused("t_continue", suspend, str("index", "label", "route")...),
 	}

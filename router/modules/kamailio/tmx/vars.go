@@ -16,6 +16,7 @@ func (x *tmx) vars() []pv.Def {
 		{Name: "T_reply_code", Help: "code of the reply, in a failure route of the winning one", Simple: replyCode},
 		{Name: "T_reply_reason", Help: "reason phrase of the reply, in a failure route of the winning one", Simple: replyReason},
 		{Name: "T_reply_last", Help: "last reply code of the branch", Simple: lastCode},
+		{Name: "T_branch", Help: "$T_branch(uri|flags): request URI and branch flags of the branch that replied", New: newBranchField},
 		{Name: "T_reply_ruid", Help: "record id of the contact that the branch went to", Simple: replyRuid},
 		{Name: "T", Help: "$T(id_index|id_label|id_label_n|id_index_n|reply_code|reply_reason|reply_last|reply_type|branch_index|method)", New: newField},
 		{Name: "T_req", Help: "$T_req(pv): a variable of the request", New: x.on(request), RawInner: true},
@@ -82,6 +83,33 @@ func replyRuid(c *run.Context) run.Value {
 		return run.Str(r)
 	}
 	return run.Null
+}
+
+// newBranchField compiles $T_branch(name).
+func newBranchField(n *pv.Name) (pv.Var, error) {
+	of := func(f func(t *tm.Transaction, i int) run.Value) (pv.Var, error) {
+		return pv.Var{Get: func(c *run.Context) run.Value {
+			t := tm.Of(c)
+			if t == nil {
+				return run.Null
+			}
+			i := c.Branch
+			if c.Route == run.FailureRoute {
+				_, i = t.Winner()
+			}
+			if i < 0 || i >= t.Legs() {
+				return run.Null
+			}
+			return f(t, i)
+		}}, nil
+	}
+	switch n.Inner {
+	case "uri":
+		return of(func(t *tm.Transaction, i int) run.Value { _, _, uri := t.Leg(i); return run.Str(uri) })
+	case "flags":
+		return of(func(t *tm.Transaction, i int) run.Value { return run.Int(int(t.LegFlags(i))) })
+	}
+	return pv.Var{}, fmt.Errorf("$T_branch has uri and flags, no %q", n.Inner)
 }
 
 // newField compiles $T(name).
