@@ -360,7 +360,10 @@ func (im *importer) oneByOne(ctx context.Context, recs []record) ([]error, error
 
 // columnsOf tells which of the columns a file has, and refuses others.
 func columnsOf(head, known []string, must int) error {
-	for _, h := range head {
+	for i, h := range head {
+		if slices.Contains(head[:i], h) {
+			return fmt.Errorf("line 1: the column %s is there twice", h)
+		}
 		if !slices.Contains(known, h) {
 			return fmt.Errorf("line 1: %q is no column; there are %s", h, strings.Join(known, ", "))
 		}
