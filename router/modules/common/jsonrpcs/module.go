@@ -60,6 +60,7 @@ func (m *jsonrpcs) Exports() *module.Exports {
 	return &module.Exports{
 		Name:   "jsonrpcs",
 		Help:   "serves JSON-RPC 2.0 over HTTP, a named pipe, datagrams and TCP",
+		RPC:    []*rpc.Method{echoMethod()},
 		Params: m.params(),
 		Functions: []module.Function{
 			{Name: "jsonrpc_dispatch", Help: "answer the JSON-RPC call of the HTTP request", In: run.RequestRoute | run.EventRoute, New: m.newDispatch},
