@@ -24,7 +24,7 @@ func TestInstall(t *testing.T) {
 	}
 	for _, path := range []string{
 		"sbin/sipd", "bin/sipctl", "bin/sipcmd", "share/doc/sipd/compatibility.md", "share/doc/sipd/configuration.md", "share/doc/sipd/LICENSE",
-		"share/man/man1/sipctl.1", "share/man/man1/sipctl-user-add.1", "share/man/man1/sipcmd.1", "share/man/man8/sipd.8", "share/man/man7/sipctl-elders.7",
+		"share/man/man1/sipctl.1", "share/man/man1/sipctl-user.1", "share/man/man1/sipcmd.1", "share/man/man8/sipd.8", "share/man/man7/sipctl-elders.7",
 		"share/bash-completion/completions/sipctl", "share/zsh/site-functions/_sipctl", "share/fish/vendor_completions.d/sipctl.fish", "share/sipd/sipctl.ps1",
 	} {
 		if st, err := os.Stat(filepath.Join(dest, "usr", path)); err != nil || st.Size() == 0 {

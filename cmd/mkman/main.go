@@ -1,5 +1,5 @@
-// Command mkman writes the manual pages: those of sipctl from its tree of
-// commands, those of the other programs from what they print for -h. It is run
+// Command mkman writes the manual pages: those of sipctl, one a noun, from its
+// tree of commands, those of the other programs from what they print for -h. It is run
 // by make man and not installed.
 //
 //	mkman DIR VERSION PROGRAM...
@@ -49,7 +49,14 @@ func write(dir, version string, programs []string) error {
 	root := (&ctl.App{}).Root()
 	quiet(root)
 	head := &doc.GenManHeader{Section: "1", Source: "sipd " + version, Manual: "sipd", Date: &date}
-	if err := doc.GenManTree(root, head, dir); err != nil {
+	var b bytes.Buffer
+	if err := doc.GenMan(root, head, &b); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, root.Name()+".1"), b.Bytes(), 0o644); err != nil {
+		return err
+	}
+	if err := nouns(dir, version, date, root); err != nil {
 		return err
 	}
 	for _, p := range programs {
