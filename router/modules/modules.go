@@ -41,6 +41,7 @@ import (
 	"sipd/router/modules/kamailio/registrar"
 	"sipd/router/modules/kamailio/rr"
 	"sipd/router/modules/kamailio/rtpengine"
+	"sipd/router/modules/kamailio/rtpproxy"
 	"sipd/router/modules/kamailio/siputils"
 	"sipd/router/modules/kamailio/speeddial"
 	"sipd/router/modules/kamailio/statistics"
@@ -88,6 +89,7 @@ func List() []module.Available {
 		{Name: "registrar", Flavour: module.Kamailio, New: registrar.New},
 		{Name: "rr", Flavour: module.Kamailio, New: rr.New},
 		{Name: "rtpengine", Flavour: module.Kamailio, New: rtpengine.New},
+		{Name: "rtpproxy", Flavour: module.Kamailio, New: rtpproxy.New},
 		{Name: "sanity", Flavour: module.Common, New: sanity.New},
 		{Name: "siputils", Flavour: module.Kamailio, New: siputils.New},
 		{Name: "sl", Flavour: module.Common, New: sl.New},

@@ -80,6 +80,8 @@ var commands = map[string]command{
 	"mt_list":           {method: "mtree.list", write: generic},
 	"mt_reload":         {method: "mtree.reload", write: generic},
 	"nh_enable_ping":    {method: "nathelper.enable_ping", write: generic},
+	"nh_enable_rtpp":    {method: "rtpproxy.enable", write: generic},
+	"nh_show_rtpp":      {method: "rtpproxy.list", write: generic},
 	"pdt_list":          {method: "pdt.list", write: generic},
 	"pdt_reload":        {method: "pdt.reload", write: generic},
 	"pike_list":         {method: "pike.top", write: generic},

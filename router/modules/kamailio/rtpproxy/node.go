@@ -1,0 +1,351 @@
+package rtpproxy
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// node is one media relay.
+type node struct {
+	url     string // as written
+	network string // of net.Dial
+	addr    string
+	set     int
+	index   int
+	weight  int
+
+	// disabledUntil is the Unix second from which it is tried again, 0 when it
+	// is up, -1 when it is not tried by itself. off says that an operator turned
+	// it off.
+	disabledUntil atomic.Int64
+	off           atomic.Bool
+	// repacket and payloads say what it can do besides.
+	repacket, payloads atomic.Bool
+	next               atomic.Uint64 // cookies
+
+	mu sync.Mutex
+	// mu guards the fields below.
+	tested bool // the relay was asked what it can do
+	idle   []net.Conn
+}
+
+const (
+	maxIdle  = 32
+	maxReply = 4096
+)
+
+// Versions of the control protocol, as relays tell them: what every one must
+// have, and what adds a feature.
+const (
+	protocol    = "20040107"
+	needed      = "20050322"
+	canRepacket = "20071116"
+	canPayloads = "20081102"
+)
+
+func setID(text string) (int, error) {
+	n, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("a set is a number, not %q", strings.TrimSpace(text))
+	}
+	return n, nil
+}
+
+// newNode reads udp:host:port, udp6:host:port, unix:path or a path.
+func newNode(url string, set, weight int) (*node, error) {
+	n := &node{url: url, set: set, weight: weight}
+	scheme, rest, ok := strings.Cut(url, ":")
+	switch {
+	case ok && strings.EqualFold(scheme, "udp"):
+		n.network = "udp4"
+	case ok && strings.EqualFold(scheme, "udp6"):
+		n.network = "udp6"
+	case ok && strings.EqualFold(scheme, "unix"):
+		n.network, n.addr = "unix", rest
+		return n, nil
+	case strings.HasPrefix(url, "/"):
+		n.network, n.addr = "unix", url
+		return n, nil
+	default:
+		return nil, fmt.Errorf("%q is no media relay; want udp:HOST:PORT, udp6:HOST:PORT or unix:PATH", url)
+	}
+	i := strings.LastIndexByte(rest, ':')
+	if i <= 0 {
+		return nil, fmt.Errorf("%s has no port; want udp:HOST:PORT", url)
+	}
+	if p, err := strconv.ParseUint(rest[i+1:], 10, 16); err != nil || p == 0 {
+		return nil, fmt.Errorf("%s: %q is no port", url, rest[i+1:])
+	}
+	n.addr = net.JoinHostPort(strings.Trim(rest[:i], "[]"), rest[i+1:])
+	return n, nil
+}
+
+// addSet reads a value of rtpproxy_sock: [SET ==] relays, each with =WEIGHT.
+func (m *mod) addSet(text string) error {
+	set := 0
+	if head, rest, ok := strings.Cut(text, "=="); ok {
+		var err error
+		if set, err = setID(head); err != nil {
+			return err
+		}
+		text = rest
+	}
+	none := true
+	for word := range strings.FieldsSeq(text) {
+		url, w, has := strings.Cut(word, "=")
+		weight := 1
+		if has {
+			var err error
+			if weight, err = strconv.Atoi(w); err != nil || weight < 0 {
+				return fmt.Errorf("the weight of %s is a number, not %q", url, w)
+			}
+		}
+		n, err := newNode(url, set, weight)
+		if err != nil {
+			return err
+		}
+		m.add(n)
+		none = false
+	}
+	if none {
+		return errors.New("no media relay is named")
+	}
+	return nil
+}
+
+func (m *mod) add(n *node) {
+	n.index = len(m.nodes)
+	m.nodes = append(m.nodes, n)
+}
+
+// inherit takes over what is known of the same relay.
+func (n *node) inherit(o *node) {
+	n.disabledUntil.Store(o.disabledUntil.Load())
+	n.off.Store(o.off.Load())
+	n.repacket.Store(o.repacket.Load())
+	n.payloads.Store(o.payloads.Load())
+	o.mu.Lock()
+	n.tested = o.tested
+	o.mu.Unlock()
+}
+
+// up says whether the relay may be asked now, or be tried again.
+func (n *node) up(now time.Time) bool {
+	until := n.disabledUntil.Load()
+	return !n.off.Load() && until >= 0 && until <= now.Unix()
+}
+
+// ready asks a relay what it can do, when that is not known or it was down; it
+// says whether the relay may be used.
+func (n *node) ready(m *mod) bool {
+	n.mu.Lock()
+	tested := n.tested
+	n.mu.Unlock()
+	if n.off.Load() {
+		return false
+	}
+	if tested && n.disabledUntil.Load() == 0 {
+		return true
+	}
+	return n.test(m)
+}
+
+// test asks for the versions of the protocol.
+func (n *node) test(m *mod) bool {
+	version, err := n.ask(m, "V")
+	if err == nil && version != protocol {
+		err = fmt.Errorf("media relay %s speaks version %q of the protocol, not %s", n.url, version, protocol)
+	}
+	if err == nil && !n.can(m, needed) {
+		err = fmt.Errorf("media relay %s lacks what version %s of the protocol brought", n.url, needed)
+	}
+	if err != nil {
+		n.disable(m, err)
+		return false
+	}
+	n.repacket.Store(n.can(m, canRepacket))
+	n.payloads.Store(n.can(m, canPayloads))
+	n.mu.Lock()
+	n.tested = true
+	n.mu.Unlock()
+	n.disabledUntil.Store(0)
+	return true
+}
+
+func (n *node) can(m *mod, version string) bool {
+	s, err := n.ask(m, "VF "+version)
+	return err == nil && s == "1"
+}
+
+// disable leaves the relay alone for rtpproxy_disable_tout.
+func (n *node) disable(m *mod, why error) {
+	until := int64(-1)
+	if m.disableTimeout >= 0 {
+		until = time.Now().Unix() + int64(m.disableTimeout)
+	}
+	n.disabledUntil.Store(until)
+	m.log.Warn("media relay is not used", slog.String("module", "rtpproxy"), slog.String("dst", n.url), slog.Any("err", why))
+}
+
+// ask sends a command and waits for the reply, which has no line end.
+func (n *node) ask(m *mod, command string) (string, error) {
+	if n.network == "unix" {
+		return n.askUnix(m, command)
+	}
+	c, err := n.conn()
+	if err != nil {
+		return "", err
+	}
+	cookie := strconv.FormatUint(n.next.Add(1), 36) + "_" + strconv.FormatInt(time.Now().UnixNano(), 36)
+	packet := []byte(cookie + " " + command)
+	buf := make([]byte, maxReply)
+	for range m.tries {
+		if _, err = c.Write(packet); err != nil {
+			break
+		}
+		var reply string
+		if reply, err = await(c, buf, cookie, m.wait()); err == nil {
+			n.keep(c)
+			return reply, nil
+		}
+		if ne, ok := errors.AsType[net.Error](err); !ok || !ne.Timeout() {
+			break
+		}
+	}
+	_ = c.Close() // a late reply must not meet the next command
+	return "", fmt.Errorf("media relay %s: %w", n.url, err)
+}
+
+// await reads until the reply with a cookie comes.
+func await(c net.Conn, buf []byte, cookie string, timeout time.Duration) (string, error) {
+	if err := c.SetReadDeadline(time.Now().Add(timeout)); err != nil {
+		return "", err
+	}
+	for {
+		k, err := c.Read(buf)
+		if err != nil {
+			return "", err
+		}
+		if text, ok := strings.CutPrefix(string(buf[:k]), cookie); ok {
+			return strings.TrimSpace(text), nil
+		}
+	}
+}
+
+// askUnix has a connection for each command, and no cookies.
+func (n *node) askUnix(m *mod, command string) (string, error) {
+	c, err := net.DialTimeout("unix", n.addr, m.wait())
+	if err != nil {
+		return "", fmt.Errorf("media relay %s: %w", n.url, err)
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(m.wait())); err != nil {
+		return "", err
+	}
+	if _, err := c.Write([]byte(command)); err != nil {
+		return "", fmt.Errorf("media relay %s: %w", n.url, err)
+	}
+	buf := make([]byte, maxReply)
+	k, err := c.Read(buf)
+	if k == 0 && err != nil {
+		return "", fmt.Errorf("media relay %s: %w", n.url, err)
+	}
+	return strings.TrimSpace(string(buf[:k])), nil
+}
+
+func (n *node) conn() (net.Conn, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if k := len(n.idle); k > 0 {
+		c := n.idle[k-1]
+		n.idle = n.idle[:k-1]
+		return c, nil
+	}
+	c, err := net.DialTimeout(n.network, n.addr, 5*time.Second)
+	if err != nil {
+		return nil, fmt.Errorf("media relay %s: %w", n.url, err)
+	}
+	return c, nil
+}
+
+func (n *node) keep(c net.Conn) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.idle) < maxIdle {
+		n.idle = append(n.idle, c)
+		return
+	}
+	_ = c.Close()
+}
+
+func (n *node) close() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var errs []error
+	for _, c := range n.idle {
+		errs = append(errs, c.Close())
+	}
+	n.idle = nil
+	return errors.Join(errs...)
+}
+
+// choose is the relay of a set for a call: by the sum of the Call-ID's octets
+// and the weights of those that are up, as Kamailio chooses. When all are down
+// each of them is tried once more. nil when none is left.
+func (m *mod) choose(set int, callID string) *node {
+	sum := 0
+	for i := range len(callID) {
+		sum += int(callID[i])
+	}
+	sum &= 0xff
+	for range len(m.nodes) + 1 {
+		fit, weights := m.fit(set)
+		if weights == 0 {
+			if !m.retry(set) {
+				return nil
+			}
+			continue
+		}
+		cut := sum % weights
+		for _, n := range fit {
+			if cut < n.weight {
+				if n.ready(m) {
+					return n
+				}
+				break
+			}
+			cut -= n.weight
+		}
+	}
+	return nil
+}
+
+// fit are the relays of a set that may be asked, with the sum of their weights.
+func (m *mod) fit(set int) (fit []*node, weights int) {
+	now := time.Now()
+	for _, n := range m.nodes {
+		if n.set == set && n.up(now) {
+			fit = append(fit, n)
+			weights += n.weight
+		}
+	}
+	return fit, weights
+}
+
+// retry asks all relays of a set that are down; it says whether one is back.
+func (m *mod) retry(set int) bool {
+	back := false
+	for _, n := range m.nodes {
+		if n.set == set && !n.off.Load() && n.weight > 0 && n.disabledUntil.Load() != 0 && n.test(m) {
+			back = true
+		}
+	}
+	return back
+}
