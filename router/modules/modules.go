@@ -27,6 +27,7 @@ import (
 	"sipd/router/modules/kamailio/auth"
 	"sipd/router/modules/kamailio/auth_db"
 	"sipd/router/modules/kamailio/debugger"
+	"sipd/router/modules/kamailio/dispatcher"
 	"sipd/router/modules/kamailio/domain"
 	"sipd/router/modules/kamailio/group"
 	"sipd/router/modules/kamailio/htable"
@@ -71,6 +72,7 @@ func List() []module.Available {
 		{Name: "db_sqlite", Flavour: module.Common, New: dbsqlite.New},
 		{Name: "db_text", Flavour: module.Common, New: dbtext.New},
 		{Name: "debugger", Flavour: module.Kamailio, New: debugger.New},
+		{Name: "dispatcher", Flavour: module.Kamailio, New: dispatcher.New},
 		{Name: "domain", Flavour: module.Kamailio, New: domain.New},
 		{Name: "fifo", Flavour: module.SER, New: fifo.New},
 		{Name: "group", Flavour: module.Kamailio, New: group.New},
