@@ -135,7 +135,10 @@ func (d *dispatcher) failed(s *set, x *dest, e event) {
 func (d *dispatcher) lookAgain(ctx context.Context) {
 	for _, s := range d.sets.Load().order {
 		for _, x := range s.dests {
-			if x.flags&noLookup != 0 || ctx.Err() != nil {
+			s.mu.Lock()
+			left := x.flags&noLookup != 0
+			s.mu.Unlock()
+			if left || ctx.Err() != nil {
 				continue
 			}
 			a, err := d.lookup(ctx, x.host)
