@@ -42,6 +42,8 @@ func TestArrows(t *testing.T) {
 		{from: "sipd/router/web", never: []string{"sipd/router/script", "sipd/router/module", "sipd/router/tm"}},
 		{from: "sipd/router/dbx", never: []string{"sipd/router"}, except: []string{"sipd/router/module", "sipd/router/run"}},
 		{from: "sipd/router/usrloc", never: []string{"sipd/router/script", "sipd/router/modules"}},
+		{from: "sipd/router/presence", never: []string{"sipd/"}},
+		{from: "sipd/router/xmltree", never: []string{"sipd/"}},
 		{from: "sipd/router/script", never: []string{"sipd/router/modules"}},
 		{from: "sipd/router/module", never: []string{"sipd/router/modules"}},
 	}

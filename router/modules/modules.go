@@ -38,6 +38,8 @@ import (
 	"sipd/router/modules/kamailio/nathelper"
 	"sipd/router/modules/kamailio/permissions"
 	"sipd/router/modules/kamailio/pike"
+	"sipd/router/modules/kamailio/presence"
+	"sipd/router/modules/kamailio/presence_xml"
 	"sipd/router/modules/kamailio/pv"
 	"sipd/router/modules/kamailio/registrar"
 	"sipd/router/modules/kamailio/rr"
@@ -87,6 +89,8 @@ func List() []module.Available {
 		{Name: "nathelper", Flavour: module.Kamailio, New: nathelper.New},
 		{Name: "permissions", Flavour: module.Kamailio, New: permissions.New},
 		{Name: "pike", Flavour: module.Kamailio, New: pike.New},
+		{Name: "presence", Flavour: module.Kamailio, New: presence.New},
+		{Name: "presence_xml", Flavour: module.Kamailio, New: presencexml.New},
 		{Name: "pv", Flavour: module.Kamailio, New: pv.New},
 		{Name: "registrar", Flavour: module.Kamailio, New: registrar.New},
 		{Name: "rr", Flavour: module.Kamailio, New: rr.New},

@@ -97,6 +97,8 @@ var commands = map[string]command{
 	"reset_gflag":       {method: "cfgutils.reset_gflag", write: generic},
 	"get_config_hash":   {method: "cfgutils.get_config_hash", write: generic},
 	"check_config_hash": {method: "cfgutils.check_config_hash", write: generic},
+	"refreshWatchers":   {method: "presence.refreshWatchers", write: generic},
+	"cleanup":           {method: "presence.cleanup", write: generic},
 	"regex_reload":      {method: "regex.reload", write: generic},
 	"dr_reload":         {method: "drouting.reload", write: generic},
 }
