@@ -346,7 +346,7 @@ func newCoreHash(a *TransArgs) (Transform, error) {
 		if v.IsNull() {
 			return v
 		}
-		h := coreHash(v.Text())
+		h := CoreHash(v.Text(), "")
 		if n := uint32(size.Int(c)); n > 0 {
 			h &= n - 1
 		}
@@ -354,18 +354,29 @@ func newCoreHash(a *TransArgs) (Transform, error) {
 	}, nil
 }
 
-func coreHash(s string) uint32 {
-	var h uint32
+// CoreHash is the hash that the elders key their tables by, of one text or two
+// (more "" for one); the slot is the remainder by a table's size.
+func CoreHash(text, more string) uint32 {
+	h := hashPart(text)
+	if more != "" {
+		h += hashPart(more)
+	}
+	return h + h>>11 + h>>13 + h>>23
+}
+
+// hashPart adds octets with their sign, as the elders do: those above 127 are
+// negative.
+func hashPart(s string) (h uint32) {
+	at := func(i int) uint32 { return uint32(int8(s[i])) }
 	for ; len(s) >= 4; s = s[4:] {
-		v := uint32(s[0])<<24 + uint32(s[1])<<16 + uint32(s[2])<<8 + uint32(s[3])
+		v := at(0)<<24 + at(1)<<16 + at(2)<<8 + at(3)
 		h += v ^ v>>3
 	}
 	var v uint32
 	for i := range len(s) {
-		v = v<<8 + uint32(s[i])
+		v = v<<8 + at(i)
 	}
-	h += v ^ v>>3
-	return h + h>>11 + h>>13 + h>>23
+	return h + (v ^ v>>3)
 }
 
 // --- characters

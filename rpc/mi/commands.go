@@ -99,6 +99,9 @@ var commands = map[string]command{
 	"check_config_hash": {method: "cfgutils.check_config_hash", write: generic},
 	"refreshWatchers":   {method: "presence.refreshWatchers", write: generic},
 	"cleanup":           {method: "presence.cleanup", write: generic},
+	"rand_set_prob":     {method: "cfgutils.rand_set_prob", write: generic},
+	"rand_reset_prob":   {method: "cfgutils.rand_reset_prob", write: generic},
+	"rand_get_prob":     {method: "cfgutils.rand_get_prob", write: generic},
 	"regex_reload":      {method: "regex.reload", write: generic},
 	"dr_reload":         {method: "drouting.reload", write: generic},
 }
