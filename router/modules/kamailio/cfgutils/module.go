@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
-	"syscall"
 
 	"sipd/router/module"
 	"sipd/router/pv"
@@ -21,7 +20,6 @@ type cfgutils struct {
 	hashFile                            string
 
 	host   *module.Host
-	daemon daemon
 	memory stat.MemoryReader
 	hash   string // of hashFile at the start, "" without one
 
@@ -29,11 +27,6 @@ type cfgutils struct {
 	flags atomic.Uint32 // the global flags
 	locks lockSet
 	done  chan struct{} // closed when the configuration's service ends
-}
-
-// daemon is what abort asks of the whole daemon.
-type daemon interface {
-	Signal(sig syscall.Signal) error
 }
 
 // New makes the module; it is what the list of modules names.
@@ -61,9 +54,6 @@ func (u *cfgutils) Exports() *module.Exports {
 // Init sets the start values and takes the file's checksum.
 func (u *cfgutils) Init(_ context.Context, h *module.Host) (err error) {
 	u.host = h
-	if !h.Dry {
-		u.daemon, _ = h.Daemon.(daemon)
-	}
 	u.prob.Store(int32(u.initialProb))
 	u.flags.Store(uint32(u.initialFlags))
 	if u.lockBits > 0 {
@@ -105,7 +95,7 @@ func (u *cfgutils) functions() []module.Function {
 		plain("rand_event", "true as often as the percentage says", u.event),
 		with("sleep", "wait seconds", u.newPause(secondUnit), wait),
 		with("usleep", "wait microseconds", u.newPause(microUnit), wait),
-		plain("abort", "end the daemon at once, with a trace of all it does", u.abort),
+		plain("abort", "end the script, with a line in the log", u.abort),
 		plain("pkg_status", "log that there is no private memory", u.privateMemory),
 		plain("pkg_summary", "log that there is no private memory", u.privateMemory),
 		plain("shm_status", "log how much memory is in use", u.memoryStatus),

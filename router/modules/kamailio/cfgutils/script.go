@@ -5,7 +5,6 @@ import (
 	"context"
 	"log/slog"
 	"slices"
-	"syscall"
 
 	"sipd/router/module"
 	"sipd/router/pv"
@@ -59,16 +58,11 @@ func (u *cfgutils) newRouteIfExists(a module.Args) (run.Func, error) {
 	}, nil
 }
 
-// abort is abort(3): the runtime writes what every goroutine does, and a core
-// file where it is allowed. Where there is no daemon it ends the script.
+// abort ends the script with a line in the log. The elders' ends the server
+// there; ours dies of no script.
 func (u *cfgutils) abort(c *run.Context) int {
-	u.host.Log.LogAttrs(context.Background(), slog.LevelError, "abort called",
-		slog.String("module", "cfgutils"), slog.String("route", c.RouteName), slog.Int("line", c.Line))
-	if u.daemon != nil {
-		if err := u.daemon.Signal(syscall.SIGABRT); err != nil {
-			u.host.Log.Error("abort failed", slog.String("module", "cfgutils"), slog.Any("err", err))
-		}
-	}
+	u.host.Log.LogAttrs(context.Background(), slog.LevelError, "abort() ends the script, not the daemon",
+		slog.String("module", "cfgutils"), slog.String("route", c.RouteName), slog.Int("line", c.Line), slog.String("call_id", c.Msg.CallID()))
 	return 0
 }
 
