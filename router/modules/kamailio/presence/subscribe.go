@@ -49,7 +49,7 @@ func (m *mod) subscribe(c *run.Context, watcher string) int {
 
 // readSubscribe reads the request.
 func (m *mod) readSubscribe(c *run.Context, watcher string) (*subscription, error) {
-	s := &subscription{sub: new(sub)}
+	s := &subscription{sub: &sub{version: 1}}
 	h := c.Msg.First(sip.HdrEvent)
 	if h == nil {
 		return nil, errEvent
@@ -248,7 +248,9 @@ func (m *mod) goOn(ctx context.Context, s *subscription) error {
 func (m *mod) subscribed(ctx context.Context, c *run.Context, s *subscription) error {
 	switch {
 	case s.first && s.life > 0 && s.status != events.Terminated:
-		if err := m.s.subs.add(ctx, s.sub); err != nil {
+		kept := *s.sub
+		kept.version = 0 // the first NOTIFY counts it up
+		if err := m.s.subs.add(ctx, &kept); err != nil {
 			return err
 		}
 	case !s.first && s.life == 0:

@@ -24,7 +24,6 @@ type view struct {
 func (m *mod) remember(c *run.Context, s *sub) {
 	if m.subsVar == 1 {
 		kept := *s
-		kept.version = max(1, kept.version)
 		c.Slots[m.slot] = &view{sub: &kept}
 	}
 }
