@@ -3,6 +3,7 @@ package presence_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -163,14 +164,24 @@ modparam("presence", "publ_cache", 2)
 	})
 }
 
-// TestDefaultConfig: the configuration that Kamailio comes with serves presence.
+// TestDefaultConfig: the configurations that Kamailio came with serve presence.
 func TestDefaultConfig(t *testing.T) {
-	b, err := os.ReadFile("/etc/kamailio/kamailio.cfg")
+	for name, path := range map[string]string{
+		"5.6": "/etc/kamailio/kamailio.cfg",
+		"3.1": filepath.Join(rpctest.Dir(t), "../seed/kamailio-3.1.cfg"),
+	} {
+		t.Run(name, func(t *testing.T) { defaultConfig(t, path) })
+	}
+}
+
+func defaultConfig(t *testing.T, path string) {
+	b, err := os.ReadFile(path)
 	if err != nil {
-		t.Skip("Kamailio's default configuration is not installed")
+		t.Skipf("the default configuration is not here: %v", err)
 	}
 	url, d := database(t, db.SQLite)
-	s := &server{Daemon: livetest.Start(t, "#!define WITH_PRESENCE\n#!define DBURL \""+url+"\"\nloadmodule \"db_sqlite.so\"\nalias=\"test.com\"\n"+string(b)), t: t, db: d}
+	cfg := strings.NewReplacer("mysql://openser:openserrw@localhost/openser", url, "sip:10.0.0.10:5060", "sip:ADDR").Replace(string(b))
+	s := &server{Daemon: livetest.Start(t, "#!define WITH_PRESENCE\n#!trydef DBURL \""+url+"\"\nloadmodule \"db_sqlite.so\"\nalias=\"test.com\"\n"+cfg), t: t, db: d}
 	alice, bob := s.phone("alice"), s.phone("bob")
 	s.want("subscribe", alice.subscribe("presence", 600), "200 OK\nExpires: 600")
 	s.want("first", alice.notified(), "NOTIFY sip:alice\nCSeq: 2 NOTIFY"+active)
