@@ -85,7 +85,7 @@ func (m *mod) reconsider(ctx context.Context, e *events.Event, rules string, w *
 		if over {
 			s.localCSeq++
 		}
-		m.notify(s, &note{over: over})
+		m.notify(s, &note{over: over, rules: func() (string, error) { return rules, nil }})
 	}
 	return nil
 }

@@ -8,6 +8,10 @@ import (
 
 	"sipd/db"
 	"sipd/router"
+	"sipd/router/livetest"
+	"sipd/router/module/moduletest"
+	"sipd/rpc"
+	"sipd/rpc/dial"
 )
 
 const forceActive = "modparam(\"presence_xml\", \"force_active\", 1)\n"
@@ -128,6 +132,60 @@ func TestGone(t *testing.T) {
 		}
 		s.t.Error("the subscription is still there")
 	})
+}
+
+// TestSilent: a watcher that does not answer has no subscription any more, unless
+// that is wanted.
+func TestSilent(t *testing.T) {
+	const quick = forceActive + "modparam(\"tm\", \"fr_timer\", 300)\nmodparam(\"tm\", \"retr_timer1\", 100)\n"
+	for keep, want := range map[string]string{"1": "404 no", "0": "200 watched"} {
+		t.Run("timeout_rm_subs "+keep, func(t *testing.T) {
+			each(t, quick+`modparam("presence", "timeout_rm_subs", `+keep+`)`, func(s *server) {
+				alice, bob := s.phone("alice"), s.phone("bob")
+				alice.subscribe("presence", 600)
+				s.WantLog(s.t, "REPLY code=408 uri=sip:bob@test.com status=1 method=NOTIFY")
+				got := ""
+				for range 100 {
+					if got = bob.options("watched"); got == want {
+						return
+					}
+				}
+				s.t.Errorf("after the timeout: %s, want %s", got, want)
+			})
+		})
+	}
+}
+
+// TestHardState: a document in the table stands for a state.
+func TestHardState(t *testing.T) {
+	const ctl = `
+loadmodule "ctl.so"
+modparam("ctl", "binrpc", "unix:DIR/ctl")
+modparam("presence", "publ_cache", 2)
+`
+	url, d := database(t, db.SQLite)
+	s := &server{Daemon: livetest.Start(t, fill(url, ctl)), t: t, db: d}
+	alice := s.phone("alice")
+	s.rules("", "alice", "allow")
+	alice.subscribe("presence", 600)
+	s.want("nothing", alice.notified(), "NOTIFY sip:alice\nCSeq: 2 NOTIFY"+active)
+	moduletest.Exec(t, d, "INSERT INTO xcap (username, domain, doc, doc_type, etag, source, doc_uri, port) VALUES ('bob', 'test.com', '"+pidf("h")+"', 16, 'x', 0, 'hard', 0)")
+	c, err := dial.Dial(t.Context(), "unix:"+s.Dir+"/ctl", dial.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	refresh := func() {
+		t.Helper()
+		if _, err := c.Call(t.Context(), "presence.refreshWatchers", rpc.String("sip:bob@test.com"), rpc.String("presence"), rpc.Int(2), rpc.String("hard"), rpc.String("file")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refresh()
+	s.want("hard state", alice.notified(), "NOTIFY sip:alice\nCSeq: 3 NOTIFY"+withPIDF+pidf("h"))
+	moduletest.Exec(t, d, "DELETE FROM xcap WHERE doc_type = 16")
+	refresh()
+	s.want("removed", alice.notified(), "NOTIFY sip:alice\nCSeq: 4 NOTIFY"+active)
 }
 
 // TestBadConfig: what is not offered is refused with words.

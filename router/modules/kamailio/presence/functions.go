@@ -12,13 +12,27 @@ import (
 // counters are the module's figures.
 type counters struct{ publishes, subscribes, notifies, failed stat.Counter }
 
+// figure is a counter that goes on over reloads.
+type figure struct {
+	m    *mod
+	pick func(*counters) *stat.Counter
+}
+
+// Value is the count.
+func (f figure) Value() int64 { return f.pick(f.m.count).Value() }
+
+// Reset starts again from zero.
+func (f figure) Reset() { f.pick(f.m.count).Reset() }
+
 func (m *mod) stats() []stat.Def {
-	n := m.count
+	def := func(name, help string, pick func(*counters) *stat.Counter) stat.Def {
+		return stat.Def{Name: name, Help: help, Source: figure{m, pick}}
+	}
 	return []stat.Def{
-		{Name: "publishes", Help: "PUBLISH requests handled", Source: &n.publishes},
-		{Name: "subscribes", Help: "SUBSCRIBE requests handled", Source: &n.subscribes},
-		{Name: "notifies", Help: "NOTIFY requests sent", Source: &n.notifies},
-		{Name: "failed_notifies", Help: "NOTIFY requests that could not be sent", Source: &n.failed},
+		def("publishes", "PUBLISH requests handled", func(c *counters) *stat.Counter { return &c.publishes }),
+		def("subscribes", "SUBSCRIBE requests handled", func(c *counters) *stat.Counter { return &c.subscribes }),
+		def("notifies", "NOTIFY requests sent", func(c *counters) *stat.Counter { return &c.notifies }),
+		def("failed_notifies", "NOTIFY requests that could not be sent", func(c *counters) *stat.Counter { return &c.failed }),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"sipd/db"
 	"sipd/router/livetest"
+	"sipd/router/module/moduletest"
 	"sipd/rpc"
 	"sipd/rpc/dial"
 	"sipd/rpc/rpctest"
@@ -67,6 +68,46 @@ func TestModes(t *testing.T) {
 	}
 }
 
+// TestTakeOver: one goes on where the other stopped, in one database.
+func TestTakeOver(t *testing.T) {
+	ours := func(t *testing.T, url, more string) *livetest.Daemon { return livetest.Start(t, fill(url, more)) }
+	theirs := func(t *testing.T, url, more string) *livetest.Daemon {
+		return livetest.Kamailio(t, fill("sqlite:///"+strings.TrimPrefix(url, "sqlite:"), more))
+	}
+	for name, pair := range map[string][2]func(*testing.T, string, string) *livetest.Daemon{
+		"kamailio to sipd": {theirs, ours}, "sipd to kamailio": {ours, theirs},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const more = `modparam("presence", "subs_db_mode", 1)`
+			url, d := database(t, db.SQLite)
+			moduletest.Exec(t, d, "PRAGMA journal_mode = WAL")
+			var alice *phone
+			var etag string
+			outer := t
+			t.Run("before", func(t *testing.T) {
+				s := &server{Daemon: pair[0](t, url, more), t: t, db: d}
+				s.rules("", "alice", "allow")
+				alice = &phone{Peer: s.Peer(outer), s: s, user: "alice", tags: make(map[string]string)}
+				s.want("subscribe", alice.subscribe("presence", 600, "Record-Route: <sip:ME;lr>\n"), "200 OK\nExpires: 600")
+				s.want("first", alice.notified(), "NOTIFY sip:alice\nCSeq: 2 NOTIFY"+active)
+				_, etag = s.phone("bob").publish(pidfHeaders, pidf("1"))
+				s.want("published", alice.notified(), "NOTIFY sip:alice\nCSeq: 3 NOTIFY"+withPIDF+pidf("1"))
+			})
+			if etag == "" {
+				t.SkipNow() // said why
+			}
+			s := &server{Daemon: pair[1](t, url, more), t: t, db: d, n: 100}
+			r, _ := s.phone("bob").publish(pidfHeaders+"\nSIP-If-Match: "+etag, pidf("2"))
+			s.want("modify", r, "200 OK\nExpires: 600")
+			alice.s = s
+			s.want("goes on", alice.notified("Route"), "NOTIFY sip:alice\nCSeq: 4 NOTIFY\nEvent: presence\nSubscription-State: active;expires=600\nContent-Type: application/pidf+xml\nRoute: <sip:"+alice.Addr()+";lr>\n\n"+pidf("2"))
+			later := s.phone("alice")
+			later.tags = alice.tags
+			s.want("unsubscribe", later.subscribe("presence", 0), "200 OK\nExpires: 0")
+		})
+	}
+}
+
 // noDatabase keeps everything in memory.
 const noDatabase = `
 modparam("presence", "db_url", "")
@@ -77,7 +118,8 @@ modparam("presence_xml", "force_active", 1)
 
 // TestReload: subscriptions and states outlive a reload, in memory too.
 func TestReload(t *testing.T) {
-	cfg := strings.Replace(fill("sqlite:DIR/none", noDatabase), `modparam("presence|presence_xml", "db_url", "sqlite:DIR/none")`, "", 1)
+	const count = "#!define COUNT\n" + `loadmodule "kex.so"` + "\n"
+	cfg := count + strings.Replace(fill("sqlite:DIR/none", noDatabase), `modparam("presence|presence_xml", "db_url", "sqlite:DIR/none")`, "", 1)
 	s := &server{Daemon: livetest.Start(t, cfg), t: t}
 	alice, bob := s.phone("alice"), s.phone("bob")
 	alice.subscribe("presence", 600)
@@ -93,6 +135,9 @@ func TestReload(t *testing.T) {
 	s.want("refresh", alice.subscribe("presence", 600), "200 OK\nExpires: 100")
 	if n := alice.notified(); !strings.Contains(n, "active;expires=100") {
 		t.Errorf("after the refresh:\n%s", n)
+	}
+	if got := bob.options("counted"); got != "200 2 2 4" {
+		t.Errorf("counted %s, want 2 PUBLISH, 2 SUBSCRIBE and 4 NOTIFY requests", got)
 	}
 	err := s.Reload(t, cfg+"\nmodparam(\"presence\", \"clean_period\", 7)\n")
 	if err == nil || !strings.Contains(err.Error(), "a reload cannot change clean_period") {

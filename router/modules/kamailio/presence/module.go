@@ -114,6 +114,10 @@ func (m *mod) open(ctx context.Context) error {
 		if err := m.require(ctx); err != nil {
 			return err
 		}
+		if conn.DB == nil { // the configuration is checked or explained: nothing is read, nothing stays
+			s.states, s.subs = newMemoryStates(m.uriMatch), newMemorySubs(nil, false, m.uriMatch)
+			return nil
+		}
 		s.watchers = newWatcherTable(conn, m.watchersTable)
 	}
 	if m.publCache == cacheOnly {
@@ -131,7 +135,7 @@ func (m *mod) open(ctx context.Context) error {
 	}
 	memory := newMemorySubs(rows, m.subsMode == subsWriteThrough, m.uriMatch)
 	s.subs = memory
-	if rows == nil || s.conn.DB == nil {
+	if rows == nil {
 		return nil
 	}
 	return memory.restore(ctx)

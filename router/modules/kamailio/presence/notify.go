@@ -31,6 +31,8 @@ type note struct {
 	empty bool
 	// body is the state when it is known already.
 	body *string
+	// rules are those of the presentity when they are known already.
+	rules func() (string, error)
 	// changed is the watcher that an event of watchers is about, nil for all.
 	changed *sub
 }
@@ -54,10 +56,11 @@ func (m *mod) tell(ctx context.Context, e *events.Event, p *published, offline s
 		}
 		return body
 	})
+	rules := sync.OnceValues(func() (string, error) { return m.rules(ctx, e, presURI) })
 	for _, s := range list {
 		if s.open() && s.expires >= now() && (p.sender == "" || p.sender != s.contact) {
 			body := state()
-			m.notify(s, &note{body: &body})
+			m.notify(s, &note{body: &body, rules: rules})
 		}
 	}
 }
@@ -155,7 +158,10 @@ func (m *mod) noteBody(ctx context.Context, e *events.Event, s *sub, n *note) (s
 	if e.Authority == nil || body == "" {
 		return body, nil
 	}
-	rules, err := m.rules(ctx, e, s.presURI)
+	if n.rules == nil {
+		n.rules = func() (string, error) { return m.rules(ctx, e, s.presURI) }
+	}
+	rules, err := n.rules()
 	if err != nil || rules == "" {
 		return body, err
 	}

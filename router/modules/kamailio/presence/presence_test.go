@@ -39,6 +39,9 @@ request_route {
 		else if ($rU == "status") { $var(rc) = pres_auth_status("$fu", "sip:bob@test.com"); sl_send_reply("200", "status $var(rc)"); }
 		else if ($rU == "open" && pres_check_basic("sip:bob@test.com", "open")) sl_send_reply("200", "open");
 		else if ($rU == "away" && pres_check_activities("sip:bob@test.com", "away")) sl_send_reply("200", "away");
+#!ifdef COUNT
+		else if ($rU == "counted") sl_send_reply("200", "$stat(publishes) $stat(subscribes) $stat(notifies)");
+#!endif
 		else sl_send_reply("404", "no");
 		exit;
 	}
@@ -391,6 +394,8 @@ func TestRules(t *testing.T) {
 
 		s.want("alice subscribes", alice.subscribe("presence", 600), "200 OK\nExpires: 600")
 		s.want("alice waits", alice.notified(), "NOTIFY sip:alice\nCSeq: 2 NOTIFY\nEvent: presence\nSubscription-State: pending;expires=600")
+		s.want("alice asks again", alice.subscribe("presence", 600), "200 OK\nExpires: 600")
+		s.want("alice waits on", alice.notified(), "NOTIFY sip:alice\nCSeq: 3 NOTIFY\nEvent: presence\nSubscription-State: pending;expires=600")
 		s.want("carl subscribes", carl.subscribe("presence", 600), "200 OK\nExpires: 600")
 		s.want("carl sees nothing", carl.notified(), "NOTIFY sip:carl\nCSeq: 2 NOTIFY"+active)
 		s.want("dora subscribes", dora.subscribe("presence", 600), "200 OK\nExpires: 600")
@@ -400,7 +405,7 @@ func TestRules(t *testing.T) {
 
 		s.rules("<provide-persons><occurence-id>none</occurence-id></provide-persons><provide-services><all-services/></provide-services>", "alice", "allow", "carl", "polite-block")
 		s.want("update", bob.options("update"), "200 updated")
-		if got := alice.notified(); !strings.HasPrefix(got, "NOTIFY sip:alice\nCSeq: 3 NOTIFY"+active) {
+		if got := alice.notified(); !strings.HasPrefix(got, "NOTIFY sip:alice\nCSeq: 4 NOTIFY"+active) {
 			s.t.Errorf("alice is allowed:\n%s", got)
 		}
 		bob.publish(pidfHeaders+"\nSIP-If-Match: "+etag, pidf("2"))
@@ -410,7 +415,7 @@ func TestRules(t *testing.T) {
 		}
 		s.rules("", "carl", "polite-block")
 		s.want("update", bob.options("update"), "200 updated")
-		s.want("no rule about alice", alice.notified(), "NOTIFY sip:alice\nCSeq: 5 NOTIFY\nEvent: presence\nSubscription-State: terminated;reason=probation")
+		s.want("no rule about alice", alice.notified(), "NOTIFY sip:alice\nCSeq: 6 NOTIFY\nEvent: presence\nSubscription-State: terminated;reason=probation")
 	})
 }
 

@@ -35,8 +35,17 @@ func (m *memoryStates) at(k stateKey) int {
 	return slices.IndexFunc(m.of[m.group(k)], func(p *published) bool { return p.etag == k.etag })
 }
 
+// clone has no piece of the message that brought it.
+func (p *published) clone() published {
+	c := *p
+	for _, s := range []*string{&c.user, &c.domain, &c.event, &c.etag, &c.sender, &c.ruid, &c.body} {
+		*s = strings.Clone(*s)
+	}
+	return c
+}
+
 func (m *memoryStates) add(_ context.Context, p *published) error {
-	kept := *p
+	kept := p.clone()
 	g := m.group(p.stateKey)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -65,7 +74,8 @@ func (m *memoryStates) update(_ context.Context, k stateKey, p *published) (bool
 	if i < 0 {
 		return false, nil
 	}
-	kept := m.of[m.group(k)][i]
+	kept, n := m.of[m.group(k)][i], p.clone()
+	p = &n
 	kept.etag, kept.expires, kept.received, kept.priority = p.etag, p.expires, p.received, p.priority
 	if p.sender != "" {
 		kept.sender = p.sender

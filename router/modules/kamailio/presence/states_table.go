@@ -34,9 +34,6 @@ func (p *params) stateOrder() []string {
 
 func newStateTable(conn *dbx.Conn, table string, order []string) *stateTable {
 	t := new(stateTable)
-	if conn.DB == nil {
-		return t
-	}
 	name := conn.Quote(table)
 	key := []string{"username", "domain", "event", "etag"}
 	byKey := " WHERE username = ? AND " + conn.Quote("domain") + " = ? AND event = ? AND etag = ?"

@@ -23,7 +23,6 @@ const noUpdate = -1
 
 // subTable keeps subscriptions in a table.
 type subTable struct {
-	conn *dbx.Conn
 	// writing is held by who writes rows that are in memory.
 	writing sync.Mutex
 
@@ -31,10 +30,7 @@ type subTable struct {
 }
 
 func newSubTable(conn *dbx.Conn, table string) *subTable {
-	t := &subTable{conn: conn}
-	if conn.DB == nil {
-		return t
-	}
+	t := new(subTable)
 	q, name := conn.Quote, conn.Quote(table)
 	const byDialog = " WHERE callid = ? AND to_tag = ? AND from_tag = ?"
 	const byWatcher = " WHERE presentity_uri = ? AND event = ? AND watcher_username = ? AND watcher_domain = ?"

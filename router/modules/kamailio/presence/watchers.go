@@ -20,9 +20,6 @@ type watcherTable struct {
 
 func newWatcherTable(conn *dbx.Conn, table string) *watcherTable {
 	t := new(watcherTable)
-	if conn.DB == nil {
-		return t
-	}
 	key := []string{"presentity_uri", "watcher_username", "watcher_domain", "event"}
 	who := []string{"watcher_username", "watcher_domain", "status", "reason"}
 	t.one = conn.Select(table, who[2:], key, "")

@@ -32,6 +32,9 @@ func newDocuments(conn *dbx.Conn, table string) documents {
 func (d documents) close() error { return dbx.CloseAll(d.ofUser, d.byURI) }
 
 func get(ctx context.Context, st *db.Stmt, args ...any) (string, error) {
+	if st == nil { // the configuration is explained: nothing is read
+		return "", nil
+	}
 	var doc db.Text
 	err := st.Get(ctx, args, &doc)
 	if errors.Is(err, sql.ErrNoRows) {
