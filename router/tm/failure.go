@@ -12,6 +12,11 @@ func (t *Transaction) failureRoute(route run.Block, name string, kind run.Kind, 
 	own, avps, xavps := c.Msg, c.AVPs, c.XAVPs
 	t.environment(c)
 	c.Route, c.RouteName, c.Branch = kind, name, leg
+	picked := leg
+	if picked < 0 {
+		picked = t.winner
+	}
+	c.Main.Flags = t.LegFlags(picked)
 	edits := t.msg.Edits.Clone()
 	route.Run(c)
 	t.msg.Edits = edits

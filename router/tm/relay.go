@@ -107,6 +107,7 @@ func (t *Transaction) fork(c *run.Context, to Target) int {
 	for i := range c.Branches {
 		t.addLeg(c, c.Branches[i], to)
 	}
+	t.flags = c.Flags // with what the branch route made of them
 	// As Kamailio: a branch route serves once, further legs need it armed again.
 	t.armed1.branch, t.armed1.branchN = nil, ""
 	c.RURINew = false
@@ -203,7 +204,10 @@ func (t *Transaction) branchRoute(c *run.Context, route run.Block, i int, l *bra
 	kind, name, n, newURI, sock := c.Route, c.RouteName, c.Branch, c.RURINew, c.SendSock
 	c.Main, c.Route, c.RouteName, c.Branch, c.SendSock = l.Branch, run.BranchRoute, t.armed1.branchN, i, l.Sock
 	c.Dropped, c.Exited = false, false
+	sflags := c.SFlags
+	c.SFlags = 0 // script flags are of one route's run
 	route.Run(c)
+	c.SFlags = sflags
 	ok := !c.Dropped
 	l.Branch = c.Main
 	if c.SendSock != nil {

@@ -142,13 +142,13 @@ func (t *Transaction) provisional(b *branch, code int) bool {
 
 // replyRoute runs the leg's onreply_route; false when it dropped the reply.
 func (t *Transaction) replyRoute(c *run.Context, b *branch) bool {
-	avps, xavps, flags := c.AVPs, c.XAVPs, c.Flags
-	c.AVPs, c.XAVPs, c.Flags = t.avps, t.xavps, t.flags
+	avps, xavps, flags, bflags := c.AVPs, c.XAVPs, c.Flags, c.Main.Flags
+	c.AVPs, c.XAVPs, c.Flags, c.Main.Flags = t.avps, t.xavps, t.flags, b.Flags
 	c.Route, c.RouteName = run.ReplyRoute, b.replyN
 	c.Dropped, c.Exited = false, false
 	b.onReply.Run(c)
-	t.avps, t.xavps, t.flags = c.AVPs, c.XAVPs, c.Flags
-	c.AVPs, c.XAVPs, c.Flags = avps, xavps, flags
+	t.avps, t.xavps, t.flags, b.Flags = c.AVPs, c.XAVPs, c.Flags, c.Main.Flags
+	c.AVPs, c.XAVPs, c.Flags, c.Main.Flags = avps, xavps, flags, bflags
 	ok := !c.Dropped
 	c.Dropped, c.Exited = false, false
 	return ok
