@@ -15,6 +15,7 @@ sipsak sipsak
 mariadbd mariadb-server
 initdb postgresql
 sqlite3 sqlite3
+baresip baresip
 "
 extra="kamailio-sqlite-modules kamailio-mysql-modules kamailio-postgres-modules kamailio-json-modules kamailio-xml-modules kamailio-utils-modules kamailio-extra-modules kamailio-tls-modules kamailio-presence-modules"
 export PATH="$PATH:/usr/sbin:/sbin:$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | tail -1)"

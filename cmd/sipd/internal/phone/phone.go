@@ -24,6 +24,11 @@ type Phone struct {
 	User, Domain, Password string
 	// Answer says what an incoming INVITE gets: 200 when 0.
 	Answer int
+	// Contact is the host:port that it registers and calls with; its own when it
+	// is "". A phone behind NAT names one that nobody can reach.
+	Contact string
+	// Seen is called with each request that comes in; may be nil.
+	Seen func(*sip.Message)
 	// Log is called with a line for each message sent and received; may be nil.
 	Log func(string)
 
@@ -52,11 +57,16 @@ type Incoming struct {
 
 // New opens a phone on the loopback address; server is the daemon's host:port.
 func New(user, domain, password, server string) (*Phone, error) {
+	return NewAt("127.0.0.1", user, domain, password, server)
+}
+
+// NewAt opens a phone on another of the machine's addresses.
+func NewAt(ip, user, domain, password, server string) (*Phone, error) {
 	sa, err := net.ResolveUDPAddr("udp4", server)
 	if err != nil {
 		return nil, fmt.Errorf("phone: server %s: %w", server, err)
 	}
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(ip)})
 	if err != nil {
 		return nil, fmt.Errorf("phone: %w", err)
 	}
@@ -85,6 +95,23 @@ func (p *Phone) AOR() string { return p.User + "@" + p.Domain }
 // Addr is the phone's own host:port.
 func (p *Phone) Addr() string { return p.conn.LocalAddr().String() }
 
+// contact is the URI that others are to reach it by.
+func (p *Phone) contact() string {
+	addr := p.Contact
+	if addr == "" {
+		addr = p.Addr()
+	}
+	return "sip:" + p.User + "@" + addr
+}
+
+// Do sends a request outside of a dialog, with header lines that end in CRLF and
+// a body, and answers the final reply; one that is no 2xx is a *StatusError.
+func (p *Phone) Do(ctx context.Context, method, uri, to, extra, body string) (*sip.Message, error) {
+	r := p.request(method, uri, to, token(), token())
+	r.extra, r.body, r.typed = fmt.Sprintf("Contact: <%s>\r\n", p.contact())+extra, body, true
+	return p.authenticated(ctx, r)
+}
+
 // StatusError is a final reply that was not the one wanted.
 type StatusError struct {
 	Method string
@@ -98,7 +125,7 @@ func (e *StatusError) Error() string { return fmt.Sprintf("%s: %d %s", e.Method,
 // the contacts of the 200, one each.
 func (p *Phone) Register(ctx context.Context, expires int) ([]string, error) {
 	r := p.request("REGISTER", "sip:"+p.Domain, "sip:"+p.AOR(), token(), token())
-	r.extra = fmt.Sprintf("Contact: <sip:%s@%s>\r\nExpires: %d\r\n", p.User, p.Addr(), expires)
+	r.extra = fmt.Sprintf("Contact: <%s>\r\nExpires: %d\r\n", p.contact(), expires)
 	m, err := p.authenticated(ctx, r)
 	if err != nil {
 		return nil, err
@@ -131,7 +158,7 @@ type Call struct {
 // Invite calls an address ("bob@example.com") and returns when it was answered.
 func (p *Phone) Invite(ctx context.Context, to string) (*Call, error) {
 	r := p.request("INVITE", "sip:"+to, "sip:"+to, token(), token())
-	r.extra = fmt.Sprintf("Contact: <sip:%s@%s>\r\n", p.User, p.Addr())
+	r.extra = fmt.Sprintf("Contact: <%s>\r\n", p.contact())
 	r.body = fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %d RTP/AVP 0\r\n", 40000)
 	m, err := p.authenticated(ctx, r)
 	if err != nil {
@@ -179,6 +206,7 @@ type request struct {
 	cseq              int
 	extra, auth, body string
 	branch            string
+	typed             bool // extra has the Content-Type
 }
 
 func (p *Phone) request(method, uri, to, callID, fromTag string) *request {
@@ -200,7 +228,7 @@ func (p *Phone) send(r *request) error {
 	fmt.Fprintf(&b, "Call-ID: %s\r\nCSeq: %d %s\r\nUser-Agent: sipd-phone\r\n", r.callID, r.cseq, r.method)
 	b.WriteString(r.auth)
 	b.WriteString(r.extra)
-	if r.body != "" {
+	if r.body != "" && !r.typed {
 		b.WriteString("Content-Type: application/sdp\r\n")
 	}
 	fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(r.body), r.body)
@@ -334,6 +362,9 @@ func (p *Phone) receive() {
 		}
 		if m.IsRequest() {
 			p.note("< " + m.MethodName() + " " + m.RequestURI())
+			if p.Seen != nil {
+				p.Seen(m)
+			}
 			p.serve(m, from)
 			continue
 		}
@@ -391,7 +422,7 @@ func (p *Phone) answer(m *sip.Message, from *net.UDPAddr) {
 		p.calls[m.CallID()] = c
 	}
 	p.mu.Unlock()
-	contact := fmt.Sprintf("Contact: <sip:%s@%s>\r\n", p.User, p.Addr())
+	contact := fmt.Sprintf("Contact: <%s>\r\n", p.contact())
 	p.replyTag(m, from, 180, "Ringing", contact, c.tag)
 	p.replyTag(m, from, 200, "OK", contact, c.tag)
 	if !again {
