@@ -1,6 +1,7 @@
 package presence_test
 
 import (
+	"strings"
 	"testing"
 
 	"sipd/router/presence"
@@ -54,4 +55,31 @@ func TestStatus(t *testing.T) {
 			t.Errorf("status %d is %q, want %q", s, got, want)
 		}
 	}
+}
+
+// FuzzHeader: an id changes nothing about which event a header names, and is given
+// back as it stands.
+func FuzzHeader(f *testing.F) {
+	for _, s := range []string{"presence", "dialog;sla", "dialog ; sla;id=1", "presence.winfo;x=y", ";", "a b", "presence;id=;id=2"} {
+		f.Add(s, "7")
+	}
+	var l presence.Events
+	for _, name := range []string{"presence", "presence.winfo", "dialog;sla"} {
+		if err := l.Add(&presence.Event{Name: name, ContentType: "x/y"}); err != nil {
+			f.Fatal(err)
+		}
+	}
+	f.Fuzz(func(t *testing.T, s, id string) {
+		e, _ := l.Header(s)
+		if strings.ContainsAny(id, "; \t\r\n\v\f") || strings.TrimSpace(id) != id {
+			return
+		}
+		again, got := l.Header(s + ";id=" + id)
+		if again != e {
+			t.Fatalf("%q is %v, with an id %v", s, e, again)
+		}
+		if e != nil && got != id {
+			t.Fatalf("%q with id %q has id %q", s, id, got)
+		}
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"sipd/db"
@@ -236,5 +237,60 @@ func defaultConfig(t *testing.T, path string) {
 	s.want("unsubscribe", alice.subscribe("presence", 0), "200 OK\nExpires: 0")
 	if n := alice.notified(); !strings.Contains(n, "terminated;reason=timeout") {
 		t.Errorf("at the end:\n%s", n)
+	}
+}
+
+// TestManyPublish: however many publish at once, NOTIFYs of a subscription have
+// one CSeq each, in order, and the last tells the last state.
+func TestManyPublish(t *testing.T) {
+	for _, mode := range []string{"0", "1", "3"} {
+		t.Run("subs_db_mode "+mode, func(t *testing.T) {
+			url, d := database(t, db.SQLite)
+			s := &server{Daemon: livetest.Start(t, fill(url, forceActive+`modparam("presence", "publ_cache", 2)`+"\n"+`modparam("presence", "subs_db_mode", `+mode+")\n")), t: t, db: d}
+			alice := s.phone("alice")
+			alice.subscribe("presence", 600)
+			alice.notified()
+			const devices, times = 4, 10
+			var wg sync.WaitGroup
+			for i := range devices {
+				p := s.Peer(t)
+				wg.Go(func() {
+					etag := ""
+					for n := range times {
+						match := ""
+						if etag != "" {
+							match = "SIP-If-Match: " + etag + "\n"
+						}
+						p.Send(fmt.Sprintf("PUBLISH sip:bob@test.com SIP/2.0\nVia: SIP/2.0/UDP ME;branch=z9hG4bKm%dx%d\nFrom: <sip:bob@test.com>;tag=p\nTo: <sip:bob@test.com>\nCall-ID: d%d\nCSeq: %d PUBLISH\nMax-Forwards: 9\nEvent: presence\nExpires: 600\n%s\n%s",
+							i, n, i, n+1, match, pidf(fmt.Sprintf("%dx%d", i, n))))
+						etag = livetest.Value(p.Recv(), "SIP-ETag")
+					}
+				})
+			}
+			last, seen := 2, 0
+			for seen < devices*times {
+				m := alice.Want("NOTIFY ")
+				alice.Reply(m, 200, "OK")
+				var cseq int
+				if _, err := fmt.Sscan(livetest.Value(m, "CSeq"), &cseq); err != nil {
+					t.Fatal(err)
+				}
+				if cseq == last {
+					continue // sent again
+				}
+				if cseq != last+1 {
+					t.Fatalf("CSeq %d behind %d", cseq, last)
+				}
+				last, seen = cseq, seen+1
+			}
+			wg.Wait()
+			s.want("refresh", alice.subscribe("presence", 600), "200 OK\nExpires: 600")
+			final := alice.notified()
+			for i := range devices {
+				if id := fmt.Sprintf(`id="t%dx%d"`, i, times-1); !strings.Contains(final, id) {
+					t.Errorf("%s is missing in\n%s", id, final)
+				}
+			}
+		})
 	}
 }

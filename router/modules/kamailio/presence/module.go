@@ -152,7 +152,7 @@ func (m *mod) require(ctx context.Context) error {
 	}
 	err := m.s.conn.Require(ctx, "kamailio", tables...)
 	if mis := (*schema.MismatchError)(nil); errors.As(err, &mis) && strings.Contains(mis.Command, "db create") {
-		return fmt.Errorf("%w (the tables of presence are a group of their own)", err)
+		return fmt.Errorf("%w; all tables of presence: sipctl db create --group presence", err)
 	}
 	return err
 }

@@ -2,7 +2,9 @@ package presence
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -87,6 +89,7 @@ func (m *mod) tellWatchers(ctx context.Context, e *events.Event, presURI string,
 func (m *mod) notify(s *sub, n *note) {
 	kept := *s
 	m.s.order.do(kept.dialog, func() {
+		defer m.caught()
 		if err := m.send(&kept, n); err != nil {
 			m.count.failed.Inc()
 			m.warn("NOTIFY not sent", err, slog.String("call_id", kept.callID))
@@ -234,6 +237,14 @@ func (m *mod) answered(s *sub, x *tm.Response) {
 	defer cancel()
 	if err := m.s.subs.remove(ctx, s.dialog); err != nil {
 		m.warn("subscription not removed", err, slog.String("call_id", s.callID))
+	}
+}
+
+// caught logs a panic where no message is run: the daemon goes on.
+func (m *mod) caught() {
+	if p := recover(); p != nil {
+		m.host.Log.LogAttrs(context.Background(), slog.LevelError, "BUG: presence panicked", slog.String("module", m.host.Name),
+			slog.String("panic", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
 	}
 }
 

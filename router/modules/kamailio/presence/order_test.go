@@ -1,6 +1,7 @@
 package presence
 
 import (
+	"strings"
 	"sync"
 	"testing"
 )
@@ -73,4 +74,27 @@ func TestTags(t *testing.T) {
 			t.Errorf("%q is followed by %q", bad, n)
 		}
 	}
+}
+
+// FuzzTag: a tag that is followed by another is followed by a chain of them.
+func FuzzTag(f *testing.F) {
+	for _, s := range []string{"a.1795593832.29542.1.0", "nonsense", "a.", ".2147483646", "x.1.2"} {
+		f.Add(s)
+	}
+	tags := newTags()
+	f.Fuzz(func(t *testing.T, s string) {
+		next, err := tags.next(s)
+		if err != nil {
+			return
+		}
+		if len(next) > 128 {
+			t.Fatalf("%q is followed by %q, which the table cannot hold", s, next)
+		}
+		if strings.HasSuffix(s, ".2147483647") {
+			return // the last one
+		}
+		if _, err := tags.next(next); err != nil {
+			t.Fatalf("%q is followed by %q: %v", s, next, err)
+		}
+	})
 }

@@ -43,6 +43,7 @@ func ticks(seconds int) (<-chan time.Time, func()) {
 
 // clean removes states that ended, and tells their watchers.
 func (m *mod) clean(ctx context.Context) {
+	defer m.caught()
 	if m.s.watchers != nil {
 		if err := m.s.watchers.forget(ctx, now()-pendingLife); err != nil {
 			m.warn("watchers not cleaned", err)
@@ -74,6 +75,7 @@ func (m *mod) tellEnd(ctx context.Context, e *events.Event, p *published) {
 
 // update removes subscriptions that ended, tells them so, and writes what waits.
 func (m *mod) update(ctx context.Context) {
+	defer m.caught()
 	list, err := m.s.subs.expired(ctx, now()-int64(m.expiresOffset))
 	if err != nil {
 		m.warn("subscriptions not cleaned", err)

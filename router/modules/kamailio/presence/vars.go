@@ -1,11 +1,8 @@
 package presence
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"runtime/debug"
 	"strings"
 
 	"sipd/router/pv"
@@ -132,12 +129,7 @@ func (m *mod) replyEvent(s *sub, x *tm.Response) (wanted bool) {
 	if b == nil || x.T == nil {
 		return false
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			m.host.Log.LogAttrs(context.Background(), slog.LevelError, "event route panicked", slog.String("module", m.host.Name),
-				slog.String("err", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
-		}
-	}()
+	defer m.caught()
 	c := &run.Context{}
 	c.Reset(env)
 	if c.Msg.Parse(x.T.Request()) != nil {

@@ -194,3 +194,28 @@ func FuzzAggregate(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkJoin joins the states of three devices, as each PUBLISH does once.
+func BenchmarkJoin(b *testing.B) {
+	m := New().(*mod)
+	bodies := []string{state, strings.ReplaceAll(state, `"t`, `"u`), strings.ReplaceAll(state, `"t`, `"v`)}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := m.aggregate("bob", "test.com", bodies, -1); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkFilter applies rules to a state, as each NOTIFY does.
+func BenchmarkFilter(b *testing.B) {
+	m := New().(*mod)
+	rules := ruleset(rule(one, "allow", "<provide-services><class>work</class></provide-services>"))
+	w := &presence.Watcher{User: "alice", Domain: "test.com"}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := m.Filter(rules, w, state); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
