@@ -241,3 +241,19 @@ func heap() uint64 {
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
+
+// TestInitOrder: what others build on is ready before them, in whatever order
+// the configuration loads them.
+func TestInitOrder(t *testing.T) {
+	config := reloadRoutes("any")
+	for _, name := range []string{"tm", "usrloc"} {
+		line := fmt.Sprintf("loadmodule \"%s.so\"\n", name)
+		config = strings.Replace(config, line, "", 1)
+		config = strings.Replace(config, "modparam(", line+"modparam(", 1)
+	}
+	config = "loadmodule \"acc.so\"\nloadmodule \"tmx.so\"\n" + config
+	d := livetest.Start(t, config)
+	bob := d.Peer(t)
+	bob.Send(register)
+	bob.Want("SIP/2.0 200 ")
+}

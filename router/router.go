@@ -225,14 +225,14 @@ func (r *Router) closeModules(next *Router) error {
 	return errors.Join(errs...)
 }
 
-// initModules calls Init of each loaded module, in order. One that cannot start
-// does not keep the others from telling their own mistakes, unless they need it.
+// initModules calls Init of each loaded module: in the order of their lines, but
+// those behind that others build on. One that cannot start does not keep the
+// others from telling their own mistakes, unless they need it.
 func (r *Router) initModules(ctx context.Context) error {
 	var errs []error
 	failed := make(map[string]bool)
 	var shared []string // what several modules stumble over
-	for i := range r.set.Loaded() {
-		l := &r.set.Loaded()[i]
+	for _, l := range r.initOrder() {
 		if slices.ContainsFunc(l.Exports.Needs, func(n string) bool { return failed[n] }) {
 			failed[l.Name] = true
 			continue
@@ -252,6 +252,29 @@ func (r *Router) initModules(ctx context.Context) error {
 		errs = append(errs, r.moduleError(l, err))
 	}
 	return errors.Join(errs...)
+}
+
+// initOrder lists the loaded modules so that each comes behind those it needs.
+func (r *Router) initOrder() []*module.Loaded {
+	var order []*module.Loaded
+	seen := make(map[string]bool)
+	var visit func(l *module.Loaded)
+	visit = func(l *module.Loaded) {
+		if seen[l.Name] {
+			return
+		}
+		seen[l.Name] = true
+		for _, name := range slices.Concat(l.Exports.Needs, l.Exports.After) {
+			if n := r.set.Get(name); n != nil {
+				visit(n)
+			}
+		}
+		order = append(order, l)
+	}
+	for i := range r.set.Loaded() {
+		visit(&r.set.Loaded()[i])
+	}
+	return order
 }
 
 func (r *Router) initModule(ctx context.Context, l *module.Loaded) error {

@@ -71,9 +71,10 @@ type Exports struct {
 	Trans     []pv.TransDef
 	RPC       []*rpc.Method
 	Stats     []stat.Def
-	// Needs names modules that must be loaded before this one (by modules
-	// that cannot work without them).
-	Needs []string
+	// Needs names modules without which this one cannot work; After those that
+	// it works with where they are loaded. Their Init runs before this one's,
+	// whatever the order of the loadmodule lines.
+	Needs, After []string
 }
 
 // Param is a module parameter (modparam).

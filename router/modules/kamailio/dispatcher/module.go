@@ -101,7 +101,7 @@ func (d *dispatcher) useCodes(s string) {
 // Exports lists what the module brings.
 func (d *dispatcher) Exports() *module.Exports {
 	return &module.Exports{
-		Name: "dispatcher", Help: "spreads requests over destinations",
+		Name: "dispatcher", Help: "spreads requests over destinations", After: []string{"tm"},
 		Params: append(d.params(), d.oldParams()...), Functions: d.functions(), RPC: d.methods(),
 		Vars: []pv.Def{{Name: "dsv", Help: "$dsv(code), $dsv(reason), $dsv(flags): what event routes are told", RawInner: true, New: d.newVar}},
 	}
