@@ -156,6 +156,24 @@ func TestSilent(t *testing.T) {
 	}
 }
 
+// TestSame: a new subscription with the Call-ID of another ends that.
+func TestSame(t *testing.T) {
+	each(t, forceActive+`modparam("presence", "delete_same_subs", 1)`, func(s *server) {
+		alice, bob := s.phone("alice"), s.phone("bob")
+		alice.subscribe("presence", 600)
+		alice.notified()
+		first := alice.tags["alice-presence"]
+		delete(alice.tags, "alice-presence")
+		alice.subscribe("presence", 600)
+		n := alice.Want("NOTIFY ")
+		alice.Reply(n, 200, "OK")
+		bob.publish(pidfHeaders, pidf("1"))
+		s.want("of the second", alice.notified(), "NOTIFY sip:alice\nCSeq: 3 NOTIFY"+withPIDF+pidf("1"))
+		alice.tags["alice-presence"] = first
+		s.want("the first", alice.subscribe("presence", 600), "481 Subscription does not exist")
+	})
+}
+
 // TestHardState: a document in the table stands for a state.
 func TestHardState(t *testing.T) {
 	const ctl = `
@@ -191,10 +209,9 @@ modparam("presence", "publ_cache", 2)
 // TestBadConfig: what is not offered is refused with words.
 func TestBadConfig(t *testing.T) {
 	for more, want := range map[string]string{
-		`modparam("presence", "enable_dmq", 1)`:        "enable_dmq is not offered",
-		`modparam("presence", "subs_remove_match", 1)`: "subs_remove_match is not offered",
-		`modparam("presence", "delete_same_subs", 1)`:  "delete_same_subs is not offered",
-		`modparam("presence", "db_url", "")`:           `set modparam("presence", "db_url"`,
+		`modparam("presence", "enable_dmq", 1)`:                    "enable_dmq is not offered",
+		`modparam("presence", "local_log_facility", "LOG_LOCAL1")`: "local_log_facility is not offered",
+		`modparam("presence", "db_url", "")`:                       `set modparam("presence", "db_url"`,
 		`modparam("presence_xml", "xcap_server", "x")` + "\n" + `modparam("presence_xml", "integrated_xcap_server", 0)`: "rules are not fetched over HTTP",
 		`modparam("presence_xml", "integrated_xcap_server", 0)`:                                                         "set integrated_xcap_server to 1",
 		`modparam("presence", "watchers_table", "nowhere")`:                                                             "nowhere",

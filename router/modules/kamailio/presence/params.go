@@ -33,8 +33,8 @@ type params struct {
 	fetchRows, lockType, logLevel               int
 	logFacility, xavp, orderBy                  string
 	removeMatch, order, cseqOffset              int
-	uriMatch, dmq                               bool
-	subsVar, sameSubs, timerMode, respond200    int
+	uriMatch, dmq, sameSubs                     bool
+	subsVar, timerMode, respond200              int
 }
 
 func defaults() params {
@@ -82,7 +82,7 @@ func (p *params) list() []module.Param {
 		{Name: "db_table_lock_type", Help: "accepted; no table is locked", Value: &p.lockType, Max: 1},
 		{Name: "local_log_level", Help: "accepted; each NOTIFY is logged as debug", Value: &p.logLevel, Min: -5, Max: 10},
 		{Name: "local_log_facility", Help: "empty; the log has one facility", Value: &p.logFacility},
-		{Name: "subs_remove_match", Help: "0; another match is not offered", Value: &p.removeMatch},
+		{Name: "subs_remove_match", Help: "accepted; a subscription is found by Call-ID and both tags", Value: &p.removeMatch, Max: 1},
 		{Name: "xavp_cfg", Help: "name of an xavp with priority and delete_subscription", Value: &p.xavp},
 		{Name: "retrieve_order", Help: "1: states are joined in the order of retrieve_order_by, else by age", Value: &p.order, Max: 1},
 		{Name: "retrieve_order_by", Help: "columns of presentity_table", Value: &p.orderBy},
@@ -90,7 +90,7 @@ func (p *params) list() []module.Param {
 		{Name: "cseq_offset", Help: "how much lower the CSeq of a SUBSCRIBE may be", Value: &p.cseqOffset, Max: 1 << 30},
 		{Name: "enable_dmq", Help: "0; replication is not offered", Value: &p.dmq},
 		{Name: "pres_subs_mode", Help: "0: $subs is not filled", Value: &p.subsVar, Max: 1},
-		{Name: "delete_same_subs", Help: "0; 1 is not offered", Value: &p.sameSubs},
+		{Name: "delete_same_subs", Help: "1: a new subscription ends others to the presentity that have its Call-ID", Value: &p.sameSubs},
 		{Name: "timer_mode", Help: "accepted; the timers have threads of their own", Value: &p.timerMode, Max: 1},
 		{Name: "subs_respond_200", Help: "1: 200 to a SUBSCRIBE, 0: 202", Value: &p.respond200, Max: 1},
 	}
@@ -101,10 +101,6 @@ func (p *params) refuse() error {
 	switch {
 	case p.dmq:
 		return errors.New("enable_dmq is not offered: there is no module dmq; set it to 0, and let servers share a database with subs_db_mode 3")
-	case p.removeMatch != 0:
-		return errors.New("subs_remove_match is not offered; set it to 0: a subscription ends with its dialog")
-	case p.sameSubs != 0:
-		return errors.New("delete_same_subs is not offered; set it to 0: an older subscription ends when nobody answers its NOTIFY")
 	case p.logFacility != "":
 		return errors.New("local_log_facility is not offered; remove it: the log has one facility")
 	case p.url == "" && p.publCache == cacheOnly && p.subsMode != subsMemory:

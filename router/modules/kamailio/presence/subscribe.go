@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -248,6 +249,11 @@ func (m *mod) goOn(ctx context.Context, s *subscription) error {
 func (m *mod) subscribed(ctx context.Context, c *run.Context, s *subscription) error {
 	switch {
 	case s.first && s.life > 0 && s.status != events.Terminated:
+		if m.sameSubs {
+			if err := m.forgetSame(ctx, s.sub); err != nil {
+				return err
+			}
+		}
 		kept := *s.sub
 		kept.version = 0 // the first NOTIFY counts it up
 		if err := m.s.subs.add(ctx, &kept); err != nil {
@@ -284,6 +290,22 @@ func (m *mod) subscribed(ctx context.Context, c *run.Context, s *subscription) e
 		m.notify(s.sub, &note{over: ends})
 	}
 	return nil
+}
+
+// forgetSame ends the subscriptions to the presentity that have the Call-ID of s;
+// nobody is told.
+func (m *mod) forgetSame(ctx context.Context, s *sub) error {
+	list, err := m.s.subs.watching(ctx, s.presURI, s.event)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, old := range list {
+		if old.callID == s.callID && old.dialog != s.dialog {
+			errs = append(errs, m.s.subs.remove(ctx, old.dialog))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // contact is a URI with the transport of a socket, where it names none.
