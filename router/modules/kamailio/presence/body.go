@@ -2,14 +2,16 @@ package presence
 
 import (
 	"context"
+	"slices"
 
 	events "sipd/router/presence"
 	"sipd/router/xmltree"
 )
 
-// body is the state of a presentity as watchers get it, "" when there is none.
-// offline is the tag of a state that goes, "" for none; contact is the watcher's.
-func (m *mod) body(ctx context.Context, e *events.Event, presURI, offline, contact string) (string, error) {
+// body is the state of a presentity as watchers get it, "" when there is none. gone
+// is a state that was removed and is shown for the last time, or nil; contact is
+// the watcher's.
+func (m *mod) body(ctx context.Context, e *events.Event, presURI string, gone *published, contact string) (string, error) {
 	user, domain, err := userOf(presURI)
 	if err != nil {
 		return "", err
@@ -32,14 +34,30 @@ func (m *mod) body(ctx context.Context, e *events.Event, presURI, offline, conta
 		}
 		return last.body, nil
 	}
-	bodies, gone := make([]string, len(list)), -1
+	offline := -1
+	if gone != nil {
+		offline = m.place(list, gone)
+		list = slices.Insert(list, offline, gone)
+	}
+	bodies := make([]string, len(list))
 	for i, p := range list {
 		bodies[i] = p.body
-		if offline != "" && p.etag == offline {
-			gone = i
-		}
 	}
-	return e.Aggregate(user, domain, bodies, gone)
+	return e.Aggregate(user, domain, bodies, offline)
+}
+
+// place is where a state stood among others.
+func (m *mod) place(list []*published, gone *published) int {
+	i := slices.IndexFunc(list, func(p *published) bool {
+		if m.order == 1 {
+			return p.priority > gone.priority
+		}
+		return p.received > gone.received
+	})
+	if i < 0 {
+		return len(list)
+	}
+	return i
 }
 
 // State is what watchers of a presentity get, "" for nothing; for other modules.
@@ -48,7 +66,7 @@ func (m *mod) State(ctx context.Context, presURI, event string) (string, error) 
 	if e == nil || m.library {
 		return "", nil
 	}
-	return m.body(ctx, e, presURI, "", "")
+	return m.body(ctx, e, presURI, nil, "")
 }
 
 // sphere is what the presentity's state says of its sphere, "" for nothing.

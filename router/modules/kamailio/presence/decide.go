@@ -85,7 +85,7 @@ func (m *mod) reconsider(ctx context.Context, e *events.Event, rules string, w *
 		if over {
 			s.localCSeq++
 		}
-		m.notify(s, &note{over: over, rules: func() (string, error) { return rules, nil }})
+		m.notify(s, &note{over: over, rules: &rules})
 	}
 	return nil
 }
@@ -113,7 +113,7 @@ func (m *mod) refreshWatchers(ctx context.Context, presURI, event string, kind i
 	if err != nil {
 		return err
 	}
-	m.tell(ctx, e, &published{stateKey: stateKey{user: user, domain: domain, event: e.Name}}, "")
+	m.tell(ctx, e, &published{stateKey: stateKey{user: user, domain: domain, event: e.Name}}, nil)
 	return nil
 }
 

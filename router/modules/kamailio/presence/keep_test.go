@@ -146,6 +146,39 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// TestReloadUnderLoad: no NOTIFY is lost while configurations follow each other.
+func TestReloadUnderLoad(t *testing.T) {
+	url, d := database(t, db.SQLite)
+	cfg := fill(url, `modparam("presence", "publ_cache", 2)`)
+	s := &server{Daemon: livetest.Start(t, cfg), t: t, db: d}
+	s.rules("", "alice", "allow")
+	alice, bob := s.phone("alice"), s.phone("bob")
+	alice.subscribe("presence", 600)
+	alice.notified()
+	const times = 60
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := range times / 4 {
+			if err := s.Reload(t, fmt.Sprintf("%s\nmodparam(\"presence\", \"max_expires\", %d)\n", cfg, 1000+i)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	etag := ""
+	for i := range times {
+		headers := pidfHeaders
+		if etag != "" {
+			headers += "\nSIP-If-Match: " + etag
+		}
+		state := pidf(fmt.Sprint(i))
+		var r string
+		r, etag = bob.publish(headers, state)
+		s.want("publish", r, "200 OK\nExpires: 600")
+		s.want("NOTIFY", alice.notified(), fmt.Sprintf("NOTIFY sip:alice\nCSeq: %d NOTIFY%s%s", i+3, withPIDF, state))
+	}
+	wg.Wait()
+}
+
 // TestRPC: the methods answer as Kamailio's, and do what they say.
 func TestRPC(t *testing.T) {
 	const ctl = `
@@ -268,6 +301,7 @@ func TestManyPublish(t *testing.T) {
 				})
 			}
 			last, seen := 2, 0
+			var told string
 			for seen < devices*times {
 				m := alice.Want("NOTIFY ")
 				alice.Reply(m, 200, "OK")
@@ -281,14 +315,12 @@ func TestManyPublish(t *testing.T) {
 				if cseq != last+1 {
 					t.Fatalf("CSeq %d behind %d", cseq, last)
 				}
-				last, seen = cseq, seen+1
+				last, seen, told = cseq, seen+1, m
 			}
 			wg.Wait()
-			s.want("refresh", alice.subscribe("presence", 600), "200 OK\nExpires: 600")
-			final := alice.notified()
 			for i := range devices {
-				if id := fmt.Sprintf(`id="t%dx%d"`, i, times-1); !strings.Contains(final, id) {
-					t.Errorf("%s is missing in\n%s", id, final)
+				if id := fmt.Sprintf(`id="t%dx%d"`, i, times-1); !strings.Contains(told, id) {
+					t.Errorf("%s is missing in the last NOTIFY\n%s", id, told)
 				}
 			}
 		})

@@ -42,6 +42,7 @@ type state struct {
 	watchers *watcherTable // nil without a database
 	etags    tags
 	order    order
+	ages     ages
 	sending  inFlight
 	count    counters
 	current  currentMod

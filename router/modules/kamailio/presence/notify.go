@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	events "sipd/router/presence"
@@ -31,40 +31,64 @@ type note struct {
 	over bool
 	// empty: without a body.
 	empty bool
-	// body is the state when it is known already.
+	// body is the state when it is known already, of the generation age; gone is
+	// the state that went.
 	body *string
+	age  uint64
+	gone *published
 	// rules are those of the presentity when they are known already.
-	rules func() (string, error)
+	rules *string
 	// changed is the watcher that an event of watchers is about, nil for all.
 	changed *sub
 }
 
-// tell tells the watchers of a state that it changed; offline is its tag when it
-// goes.
-func (m *mod) tell(ctx context.Context, e *events.Event, p *published, offline string) {
+// tell tells the watchers of a state that it changed; gone is the state that went,
+// or nil.
+func (m *mod) tell(ctx context.Context, e *events.Event, p *published, gone *published) {
 	presURI := events.URI(p.user, p.domain)
+	age := m.s.ages.of(presURI).Add(1)
 	list, err := m.s.subs.watching(ctx, presURI, e.Name)
 	if err != nil {
 		m.warn("watchers not told", err)
 		return
 	}
-	state := sync.OnceValue(func() string {
-		if e.Aggregate == nil && offline != "" {
-			return p.body
-		}
-		body, err := m.body(ctx, e, presURI, offline, "")
-		if err != nil {
-			m.warn("state not joined", err)
-		}
-		return body
+	list = slices.DeleteFunc(list, func(s *sub) bool {
+		return !s.open() || s.expires < now() || p.sender != "" && p.sender == s.contact
 	})
-	rules := sync.OnceValues(func() (string, error) { return m.rules(ctx, e, presURI) })
-	for _, s := range list {
-		if s.open() && s.expires >= now() && (p.sender == "" || p.sender != s.contact) {
-			body := state()
-			m.notify(s, &note{body: &body, rules: rules})
-		}
+	if len(list) == 0 {
+		return
 	}
+	n, err := m.news(ctx, e, presURI, p, gone)
+	if err != nil {
+		m.warn("watchers not told", err)
+		return
+	}
+	n.age = age
+	for _, s := range list {
+		m.notify(s, n)
+	}
+}
+
+// news is what the watchers of a state are told.
+func (m *mod) news(ctx context.Context, e *events.Event, presURI string, p, gone *published) (*note, error) {
+	n := &note{body: new(string), gone: gone}
+	if e.Authority != nil {
+		rules, err := m.rules(ctx, e, presURI)
+		if err != nil {
+			return nil, err
+		}
+		n.rules = &rules
+	}
+	if e.Aggregate == nil && gone != nil {
+		*n.body = p.body
+		return n, nil
+	}
+	body, err := m.body(ctx, e, presURI, gone, "")
+	if err != nil {
+		m.warn("state not joined", err)
+	}
+	*n.body = body
+	return n, nil
 }
 
 // tellWatchers tells those who watch watchers: of all, or of one that changed.
@@ -89,6 +113,7 @@ func (m *mod) tellWatchers(ctx context.Context, e *events.Event, presURI string,
 func (m *mod) notify(s *sub, n *note) {
 	kept := *s
 	m.s.order.do(kept.dialog, func() {
+		m := m.s.current.Load() // who asked may belong to a configuration that is closed
 		defer m.caught()
 		if err := m.send(&kept, n); err != nil {
 			m.count.failed.Inc()
@@ -149,28 +174,34 @@ func (m *mod) noteBody(ctx context.Context, e *events.Event, s *sub, n *note) (s
 	if e.Winfo {
 		return m.winfo(ctx, e, s, n.changed)
 	}
-	var body string
-	if n.body != nil {
-		body = *n.body
-	} else {
-		var err error
-		if body, err = m.body(ctx, e, s.presURI, "", s.contact); err != nil {
-			return "", err
-		}
-	}
-	if e.Authority == nil || body == "" {
-		return body, nil
-	}
-	if n.rules == nil {
-		n.rules = func() (string, error) { return m.rules(ctx, e, s.presURI) }
-	}
-	rules, err := n.rules()
-	if err != nil || rules == "" {
+	body, err := m.stateFor(ctx, e, s, n)
+	if err != nil || e.Authority == nil || body == "" {
 		return body, err
+	}
+	rules := ""
+	if n.rules != nil {
+		rules = *n.rules
+	} else if rules, err = m.rules(ctx, e, s.presURI); err != nil {
+		return "", err
+	}
+	if rules == "" {
+		return body, nil
 	}
 	w := s.watcher()
 	m.lookAround(ctx, w)
 	return e.Authority.Filter(rules, w, body)
+}
+
+// stateFor is the state that a watcher is told: the one that the note brings, unless
+// it changed since. So the last NOTIFY tells the last state, whoever comes first.
+func (m *mod) stateFor(ctx context.Context, e *events.Event, s *sub, n *note) (string, error) {
+	switch {
+	case n.body == nil:
+		return m.body(ctx, e, s.presURI, nil, s.contact)
+	case m.s.ages.of(s.presURI).Load() == n.age || e.Aggregate == nil && n.gone != nil:
+		return *n.body, nil
+	}
+	return m.body(ctx, e, s.presURI, n.gone, s.contact)
 }
 
 // request makes the NOTIFY.

@@ -3,6 +3,8 @@ package presence
 import (
 	"sync"
 	"sync/atomic"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 // order does what belongs to one subscription one after the other, without a
@@ -76,3 +78,10 @@ type flight struct {
 
 // currentMod is the module of the configuration in service.
 type currentMod struct{ atomic.Pointer[mod] }
+
+// ages count the changes of presentities; several may share a counter.
+type ages [256]atomic.Uint64
+
+func (a *ages) of(presURI string) *atomic.Uint64 {
+	return &a[xxhash.Sum64String(presURI)%uint64(len(a))]
+}

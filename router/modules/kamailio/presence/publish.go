@@ -202,7 +202,7 @@ func (m *mod) insert(ctx context.Context, p *publication, answer func(string)) e
 		return err
 	}
 	answer(p.state.etag)
-	m.tell(ctx, p.event, &p.state, "")
+	m.tell(ctx, p.event, &p.state, nil)
 	return nil
 }
 
@@ -215,9 +215,13 @@ func (m *mod) withdraw(ctx context.Context, p *publication, answer func(string))
 	if old == nil {
 		return errConditional
 	}
+	// Nobody who asks from now on sees it: what a watcher is told last is true.
+	if err := m.s.states.remove(ctx, old.stateKey); err != nil {
+		return err
+	}
 	answer(p.state.etag)
-	m.tell(ctx, p.event, &p.state, p.state.etag)
-	return m.logged(m.s.states.remove(ctx, p.state.stateKey))
+	m.tell(ctx, p.event, &p.state, old)
+	return nil
 }
 
 // modify refreshes a state, with a new body or not.
@@ -247,14 +251,6 @@ func (m *mod) modify(ctx context.Context, p *publication, answer func(string)) e
 		return errConditional
 	}
 	answer(p.state.etag)
-	m.tell(ctx, p.event, &p.state, "")
-	return nil
-}
-
-// logged logs the error of what is done behind a reply.
-func (m *mod) logged(err error) error {
-	if err != nil {
-		m.warn("database not written", err)
-	}
+	m.tell(ctx, p.event, &p.state, nil)
 	return nil
 }

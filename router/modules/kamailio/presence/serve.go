@@ -55,22 +55,26 @@ func (m *mod) clean(ctx context.Context) {
 		return
 	}
 	for _, p := range list {
-		e := m.events.Find(p.event)
-		if e != nil && m.forceDelete == 0 {
-			kept := *p
-			kept.sender = "" // all are told that it ended
-			m.tellEnd(ctx, e, &kept)
-		}
 		if err := m.s.states.remove(ctx, p.stateKey); err != nil {
 			m.warn("state not removed", err)
+			continue
+		}
+		if e := m.events.Find(p.event); e != nil && m.forceDelete == 0 {
+			m.tellEnd(ctx, e, p)
 		}
 	}
 }
 
-// tellEnd tells the watchers of a state that ended: it is not valid any more, so
-// they see what others publish.
+// tellEnd tells the watchers of a state that ended: they see what others publish,
+// and what ended once more where states are shown until they are removed.
 func (m *mod) tellEnd(ctx context.Context, e *events.Event, p *published) {
-	m.tell(ctx, e, p, p.etag)
+	everybody := *p
+	everybody.sender = ""
+	if m.startupMode == 0 {
+		m.tell(ctx, e, &everybody, p)
+		return
+	}
+	m.tell(ctx, e, &everybody, nil)
 }
 
 // update removes subscriptions that ended, tells them so, and writes what waits.
