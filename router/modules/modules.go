@@ -42,6 +42,7 @@ import (
 	"sipd/router/modules/kamailio/presence"
 	"sipd/router/modules/kamailio/presence_xml"
 	"sipd/router/modules/kamailio/pv"
+	"sipd/router/modules/kamailio/regex"
 	"sipd/router/modules/kamailio/registrar"
 	"sipd/router/modules/kamailio/rr"
 	"sipd/router/modules/kamailio/rtpengine"
@@ -94,6 +95,7 @@ func List() []module.Available {
 		{Name: "presence", Flavour: module.Kamailio, New: presence.New},
 		{Name: "presence_xml", Flavour: module.Kamailio, New: presencexml.New},
 		{Name: "pv", Flavour: module.Kamailio, New: pv.New},
+		{Name: "regex", Flavour: module.Kamailio, New: regex.New},
 		{Name: "registrar", Flavour: module.Kamailio, New: registrar.New},
 		{Name: "rr", Flavour: module.Kamailio, New: rr.New},
 		{Name: "rtpengine", Flavour: module.Kamailio, New: rtpengine.New},

@@ -2,6 +2,7 @@
 // for: the POSIX extended dialect of regcomp with the GNU additions, leftmost
 // and longest, on top of Go's linear-time engine. What that engine cannot do
 // (back-references in a pattern) is an error when the configuration is read.
+// [PCRE] is the Perl-compatible dialect, where the elder uses that.
 // [Subst] is the sed-like /pattern/replacement/flags of the subst functions.
 package regex
 
