@@ -10,6 +10,7 @@ cd "$(dirname "$0")/.." || exit 1
 peers="
 kamailio kamailio
 kamcmd kamailio
+kamcli kamcli
 sipp sip-tester
 sipsak sipsak
 mariadbd mariadb-server

@@ -256,11 +256,13 @@ func TestDatagrams(t *testing.T) {
 }
 
 // TestPipeRequests is what breaks the reader of a real server: a string that
-// ends in a backslash, and a request above its limit.
+// ends in a backslash, and a request above its limit; and what no end would
+// make a document.
 func TestPipeRequests(t *testing.T) {
 	s := newServer(t)
 	good := `{"jsonrpc":"2.0","method":"core.prints","params":["\\"],"id":1,"reply_name":"r"}`
-	in := "garbage " + good + good + "\n{" + strings.Repeat("x", maxPipeRequest+10) + "\n" + good
+	in := "garbage " + good + good + "\n{" + strings.Repeat("x", maxPipeRequest+10) + "\n" + good +
+		`{"method":[}` + "\n" + good + `{"params":["\x"` + "\n" + good
 	var got []string
 	skipping := false
 	for data := []byte(in); len(data) > 0; {
@@ -282,8 +284,8 @@ func TestPipeRequests(t *testing.T) {
 		}
 		data = data[n:]
 	}
-	if len(got) != 3 || got[0] != "r" {
-		t.Errorf("requests found: %q, want three for r", got)
+	if len(got) != 5 || got[0] != "r" {
+		t.Errorf("requests found: %q, want five for r", got)
 	}
 }
 

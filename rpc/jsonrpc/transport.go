@@ -111,7 +111,17 @@ func (w *roomWriter) Write(b []byte) (int, error) {
 // Limits of what comes through a pipe.
 const maxPipeRequest = 65535
 
-var errTooLong = errors.New("the request is too long")
+var (
+	errTooLong = errors.New("the request is too long")
+	errBroken  = errors.New("the request is no JSON")
+)
+
+// broken says that what b begins with can become no document whatever follows.
+func broken(b []byte) bool {
+	var doc json.RawMessage
+	_, bad := errors.AsType[*json.SyntaxError](json.NewDecoder(bytes.NewReader(b)).Decode(&doc))
+	return bad
+}
 
 // document finds the first document in b by its braces or brackets, strings
 // left out. end is 0 while it has not come whole; start is -1 when what comes
@@ -147,17 +157,21 @@ func document(b []byte) (start, end int) {
 
 // Cut takes the next document off what came through a pipe. Text before it is
 // passed over, as Kamailio does. Without a reply_name it is done and nothing
-// answered.
+// answered. One that is broken beyond hope takes the rest of its line with it,
+// not the requests behind.
 func (s *Server) Cut(data []byte) (n int, r socket.PipeRequest, err error) {
 	at := bytes.IndexAny(data, "{[")
 	if at < 0 {
 		return len(data), r, nil
 	}
 	_, end := document(data[at:])
-	if end == 0 {
-		if len(data)-at > maxPipeRequest {
-			return at + 1, r, errTooLong
-		}
+	switch {
+	case end > 0:
+	case broken(data[at:]):
+		return at + 1, r, errBroken
+	case len(data)-at > maxPipeRequest:
+		return at + 1, r, errTooLong
+	default:
 		return at, r, nil
 	}
 	doc := bytes.Clone(data[at : at+end])
@@ -184,7 +198,7 @@ func replyName(doc []byte) string {
 	return ""
 }
 
-// Skip passes over the rest of a document that was too long: to the end of its
+// Skip passes over the rest of a document that was refused: to the end of its
 // line.
 func (s *Server) Skip(data []byte) (n int, done bool) {
 	if lf := bytes.IndexByte(data, '\n'); lf >= 0 {

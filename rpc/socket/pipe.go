@@ -21,10 +21,11 @@ import (
 type PipeProtocol interface {
 	// Cut takes the next request off data: n octets are dealt with, 0 when more
 	// is needed. r.Answer is nil where they were none. An error is a request
-	// that is longer than it may be: r may say so to whoever asked, and what
+	// that is longer than it may be, or none: r may say so to whoever asked, and what
 	// follows goes to Skip.
 	Cut(data []byte) (n int, r PipeRequest, err error)
-	// Skip passes over the rest of a request that was too long; done at its end.
+	// Skip passes over the rest of a request that was too long or whose end did
+	// not come; done at its end.
 	Skip(data []byte) (n int, done bool)
 }
 
@@ -219,6 +220,9 @@ type pipeReader struct {
 	r        *os.File
 	buf      []byte
 	skipping bool
+	// begun is when the request came that buf begins with, or its first half;
+	// read is when anything did.
+	begun, read time.Time
 }
 
 func (in *pipeReader) next(ctx context.Context) (PipeRequest, error) {
@@ -253,24 +257,37 @@ func (in *pipeReader) cut(ctx context.Context) (PipeRequest, bool) {
 		switch {
 		case req.Answer != nil:
 			return req, true
-		case n == 0 && err == nil:
+		case n == 0 && err == nil && time.Since(in.begun) < halfRequest:
 			return PipeRequest{}, false
+		case n == 0 && err == nil: // what stands behind the half is not lost
+			in.p.log().LogAttrs(ctx, slog.LevelWarn, "half a fifo request was forgotten", slog.String("path", in.p.Path))
+			n, _ = in.p.Proto.Skip(in.buf)
+			in.drop(max(n, 1))
 		}
 	}
 	return PipeRequest{}, false
 }
 
+// drop takes n octets off. What stands behind them came when last was read, or
+// before: a half among it has no more time than that.
 func (in *pipeReader) drop(n int) {
+	if n == 0 {
+		return
+	}
+	in.begun = in.read
 	in.buf = in.buf[:copy(in.buf, in.buf[n:])]
 	if len(in.buf) == 0 && cap(in.buf) > 1<<16 {
 		in.buf = nil
 	}
 }
 
-// fill reads once. Half a request that nobody ends is forgotten.
+// fill reads once, or waits until half a request has had its time.
 func (in *pipeReader) fill(ctx context.Context) error {
 	deadline := time.Time{}
-	if len(in.buf) > 0 || in.skipping {
+	switch {
+	case len(in.buf) > 0:
+		deadline = in.begun.Add(halfRequest)
+	case in.skipping:
 		deadline = time.Now().Add(halfRequest)
 	}
 	if err := in.r.SetReadDeadline(deadline); err != nil {
@@ -281,10 +298,15 @@ func (in *pipeReader) fill(ctx context.Context) error {
 	}
 	var piece [4096]byte
 	n, err := in.r.Read(piece[:])
-	in.buf = append(in.buf, piece[:n]...)
+	if n > 0 {
+		in.read = time.Now()
+		if len(in.buf) == 0 {
+			in.begun = in.read
+		}
+		in.buf = append(in.buf, piece[:n]...)
+	}
 	if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
-		in.p.log().LogAttrs(ctx, slog.LevelWarn, "half a fifo request was forgotten", slog.String("path", in.p.Path), slog.Int("octets", len(in.buf)))
-		in.buf, in.skipping = nil, false
+		in.skipping = false
 		return nil
 	}
 	return err
