@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"sipd/router/dbx"
 	"sipd/router/module"
@@ -46,6 +47,8 @@ type state struct {
 	sending  inFlight
 	count    counters
 	current  currentMod
+	// warned is the second of the last line that warn logged.
+	warned atomic.Int64
 }
 
 // New makes the module; it is what the list of modules names.

@@ -279,8 +279,11 @@ func (m *mod) caught() {
 	}
 }
 
-// warn logs what a message cannot be told of any more.
+// warn logs what a message cannot be told of any more, once a second at most.
 func (m *mod) warn(text string, err error, more ...slog.Attr) {
+	if t, last := now(), m.s.warned.Load(); t == last || !m.s.warned.CompareAndSwap(last, t) {
+		return
+	}
 	attrs := append([]slog.Attr{slog.String("module", m.host.Name), slog.Any("err", err)}, more...)
 	m.host.Log.LogAttrs(context.Background(), slog.LevelWarn, text, attrs...)
 }
