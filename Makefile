@@ -43,9 +43,11 @@ race:
 bench: build
 	$(GO) test -run '^$$' -bench . -benchmem $(BENCHFLAGS) ./router/... ./rpc/... ./db/...
 	@scripts/bench-compare.sh
+	@scripts/bench-default.sh
 
 bench-compare: build
 	@scripts/bench-compare.sh
+	@scripts/bench-default.sh
 
 # FUZZTIME for each target: make fuzz FUZZTIME=10m
 FUZZTIME ?= 30s
