@@ -254,7 +254,7 @@ func (r *reader) foreign(b []byte) (int, error) {
 	r.invited = false
 	m.stat.TCPReceived.Inc()
 	w := &foreignWriter{c: r.c}
-	keep := m.opt.Foreign(string(b[:n]), Received{Proto: TCP, Src: r.c.peer, Dst: r.c.local, Sock: r.c.sock, Conn: r.c.id}, w)
+	keep := m.opt.Foreign(string(b[:n]), Received{Proto: r.c.sock.Proto, Src: r.c.peer, Dst: r.c.local, Sock: r.c.sock, Conn: r.c.id}, w)
 	switch {
 	case w.err != nil:
 		return 0, w.err

@@ -24,7 +24,7 @@ func secured(t *testing.T, token string) *httptest.Server {
 	t.Helper()
 	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer "+token {
-			w.WriteHeader(http.StatusUnauthorized)
+			http.Error(w, "a credential is needed", http.StatusUnauthorized)
 			return
 		}
 		if r.URL.Path == "/away" {

@@ -40,7 +40,7 @@ func reply(resp *http.Response) (io.ReadCloser, error) {
 		switch c, err := in.ReadByte(); {
 		case err == nil && (c == ' ' || c == '\t' || c == '\r' || c == '\n'):
 			continue
-		case err == nil && c != '<':
+		case err == nil && (c == '{' || c == '[' || resp.StatusCode == http.StatusOK && c != '<'):
 			_ = in.UnreadByte()
 			return struct {
 				io.Reader

@@ -60,15 +60,21 @@ func sign(t testing.TB, tmpl, parent *x509.Certificate, key, by *ecdsa.PrivateKe
 	return c
 }
 
-// Issue makes a certificate for host names and 127.0.0.1; until is how long it
-// is valid from now on.
+// Issue makes a certificate for host names, addresses among them, and
+// 127.0.0.1; until is how long it is valid from now on.
 func (a *Authority) Issue(t testing.TB, until time.Duration, names ...string) tls.Certificate {
 	t.Helper()
 	a.last++
 	key := newKey(t)
+	addrs := []net.IP{net.IPv4(127, 0, 0, 1)}
+	for _, n := range names {
+		if ip := net.ParseIP(n); ip != nil {
+			addrs = append(addrs, ip)
+		}
+	}
 	c := sign(t, &x509.Certificate{
 		SerialNumber: big.NewInt(a.last), Subject: pkix.Name{CommonName: names[0], Country: []string{"CZ"}, Organization: []string{"Org"}},
-		DNSNames: names, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, EmailAddresses: []string{"admin@" + names[0]},
+		DNSNames: names, IPAddresses: addrs, EmailAddresses: []string{"admin@" + names[0]},
 		NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: time.Now().Add(until),
 	}, a.Cert, key, a.key)
 	return tls.Certificate{Certificate: [][]byte{c.Raw}, PrivateKey: key, Leaf: c}
