@@ -440,9 +440,14 @@ func TestDistributionsWhole(t *testing.T) {
 			if d.name == "5.6" {
 				t.Run("TLS", func(t *testing.T) { optionsOverTLS(t, port) })
 			}
-			for _, name := range []string{"", "AUTH", "ACCDB", "PRESENCE", "JSONRPC"} {
+			for _, name := range []string{"AUTH", "reload", "ACCDB", "PRESENCE", "JSONRPC"} {
+				if name == "reload" { // all that is loaded takes over from itself
+					if out := s.sipcmd(t, "core.reload"); !strings.Contains(out, "reloads: 1") {
+						t.Errorf("core.reload prints\n%s", out)
+					}
+				}
 				for _, sc := range seedScenarios {
-					if sc.define == name && name != "" && (sc.only == "" || sc.only == d.name) {
+					if sc.define == name && (sc.only == "" || sc.only == d.name) {
 						t.Run(name, func(t *testing.T) { sc.play(t, s) })
 					}
 				}
