@@ -138,6 +138,8 @@ func (c *Conn) RequireColumns(table string, columns ...string) error {
 type Failures struct {
 	// Module is the name in the log.
 	Module string
+	// Text is the message, "database not read" when it is empty.
+	Text string
 
 	silent atomic.Int64 // seconds since 1970: nothing is logged before
 }
@@ -148,6 +150,10 @@ func (f *Failures) Log(c *run.Context, err error) {
 	if now < until || !f.silent.CompareAndSwap(until, now+1) {
 		return
 	}
-	c.Logger().LogAttrs(context.Background(), slog.LevelError, "database not read",
+	text := f.Text
+	if text == "" {
+		text = "database not read"
+	}
+	c.Logger().LogAttrs(context.Background(), slog.LevelError, text,
 		slog.String("module", f.Module), slog.String("call_id", c.Msg.CallID()), slog.Any("err", err))
 }

@@ -26,6 +26,7 @@ import (
 	"sipd/router/modules/kamailio/alias_db"
 	"sipd/router/modules/kamailio/auth"
 	"sipd/router/modules/kamailio/auth_db"
+	"sipd/router/modules/kamailio/avpops"
 	"sipd/router/modules/kamailio/cfgutils"
 	"sipd/router/modules/kamailio/debugger"
 	"sipd/router/modules/kamailio/dispatcher"
@@ -66,6 +67,7 @@ func List() []module.Available {
 		{Name: "alias_db", Flavour: module.Kamailio, New: aliasdb.New},
 		{Name: "auth", Flavour: module.Kamailio, New: auth.New},
 		{Name: "auth_db", Flavour: module.Kamailio, New: authdb.New},
+		{Name: "avpops", Flavour: module.Kamailio, New: avpops.New},
 		{Name: "cfg_db", Flavour: module.Common, New: cfgdb.New},
 		{Name: "cfg_rpc", Flavour: module.Common, New: cfgrpc.New},
 		{Name: "cfgutils", Flavour: module.Kamailio, New: cfgutils.New},
