@@ -32,6 +32,8 @@ type Options struct {
 	Token string
 	// TLS are the settings of https: and tls: addresses; nil for the usual.
 	TLS *tls.Config
+	// EncodeXML writes XML-RPC requests; nil is xmlrpc.AppendRequest.
+	EncodeXML func(method string, args []rpc.Value) ([]byte, error)
 }
 
 // ErrToken is a token that would cross the network in the clear.

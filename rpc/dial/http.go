@@ -33,7 +33,9 @@ func overHTTP(address string, opt Options) (rpc.Client, error) {
 	if strings.EqualFold(wire, "jsonrpc") || link == address && strings.Contains(strings.ToLower(u.Path), "jsonrpc") {
 		return jsonrpc.HTTP(u.Redacted(), p.post, p.close), nil
 	}
-	return xmlrpc.New(u.Redacted(), p.post, p.close), nil
+	c := xmlrpc.New(u.Redacted(), p.post, p.close)
+	c.Encode = opt.EncodeXML
+	return c, nil
 }
 
 // poster sends requests over HTTP and shows the token with each. It has no

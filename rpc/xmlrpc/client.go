@@ -18,6 +18,9 @@ type Post = func(ctx context.Context, contentType string, request []byte) (*http
 
 // Client calls the methods of one server over HTTP.
 type Client struct {
+	// Encode writes requests; nil is [AppendRequest].
+	Encode func(method string, args []rpc.Value) ([]byte, error)
+
 	name  string
 	post  Post
 	close func() error
@@ -25,7 +28,9 @@ type Client struct {
 
 // New makes a client that sends its requests with post; name is how errors
 // call the server, close may be nil.
-func New(name string, post Post, close func() error) *Client { return &Client{name, post, close} }
+func New(name string, post Post, close func() error) *Client {
+	return &Client{name: name, post: post, close: close}
+}
 
 // Call implements [rpc.Client].
 func (c *Client) Call(ctx context.Context, method string, args ...rpc.Value) ([]rpc.Value, error) {
@@ -58,7 +63,11 @@ func (c *Client) stream(ctx context.Context, limit int64, method string, args []
 }
 
 func (c *Client) start(ctx context.Context, method string, args []rpc.Value) (io.ReadCloser, error) {
-	request, err := AppendRequest(nil, method, args)
+	encode := c.Encode
+	if encode == nil {
+		encode = func(method string, args []rpc.Value) ([]byte, error) { return AppendRequest(nil, method, args) }
+	}
+	request, err := encode(method, args)
 	if err != nil {
 		return nil, err
 	}

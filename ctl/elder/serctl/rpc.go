@@ -67,7 +67,7 @@ func (s *session) dial(ctx context.Context, address string) (rpc.Client, error) 
 	if s.opt.has("SSL_KEY") || s.opt.has("SSL_CERT") {
 		return nil, errors.New("--ssl-key and --ssl-cert: no certificate is shown to servers here; leave them out, or put a proxy in between that does")
 	}
-	return dial.Dial(ctx, address, dial.Options{Timeout: callTime})
+	return dial.Dial(ctx, address, dial.Options{Timeout: callTime, EncodeXML: encodeXML})
 }
 
 // call calls a method of the server and gives its reply as one value: nil for
