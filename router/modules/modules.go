@@ -29,6 +29,7 @@ import (
 	"sipd/router/modules/kamailio/avpops"
 	"sipd/router/modules/kamailio/cfgutils"
 	"sipd/router/modules/kamailio/debugger"
+	"sipd/router/modules/kamailio/dialog"
 	"sipd/router/modules/kamailio/dispatcher"
 	"sipd/router/modules/kamailio/domain"
 	"sipd/router/modules/kamailio/group"
@@ -79,6 +80,7 @@ func List() []module.Available {
 		{Name: "db_sqlite", Flavour: module.Common, New: dbsqlite.New},
 		{Name: "db_text", Flavour: module.Common, New: dbtext.New},
 		{Name: "debugger", Flavour: module.Kamailio, New: debugger.New},
+		{Name: "dialog", Flavour: module.Kamailio, New: dialog.New},
 		{Name: "dispatcher", Flavour: module.Kamailio, New: dispatcher.New},
 		{Name: "domain", Flavour: module.Kamailio, New: domain.New},
 		{Name: "fifo", Flavour: module.SER, New: fifo.New},

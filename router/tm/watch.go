@@ -30,8 +30,10 @@ type Event struct {
 	Code int
 	// Reason is the reason phrase that went out.
 	Reason string
-	// Reply is what was received, nil for replies made here.
+	// Reply is what was received, nil for replies made here; Recv says how, when
+	// Watcher.Reply is told.
 	Reply *sip.Message
+	Recv  transport.Received
 	// ToTag is the tag of To upstream, "" when it has none.
 	ToTag string
 	// Leg is the leg that replied, -1 for none.
@@ -108,7 +110,7 @@ func (t *Transaction) tellReply(c *run.Context, code int) {
 		leg = t.winner
 	}
 	m := c.Msg
-	t.tell(nil, &Event{T: t, Code: code, Reason: m.Reason(), Reply: m, ToTag: m.ToTag(), Leg: leg}, (*Watcher).reply)
+	t.tell(nil, &Event{T: t, Code: code, Reason: m.Reason(), Reply: m, Recv: c.Recv, ToTag: m.ToTag(), Leg: leg}, (*Watcher).reply)
 }
 
 // tellOwn tells of a reply that was made here.

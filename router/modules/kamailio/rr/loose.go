@@ -43,6 +43,9 @@ func (m *rr) newLooseMode(a module.Args) (run.Func, error) {
 
 func (m *rr) loose(c *run.Context, how mode) int {
 	rc := m.follow(c, how)
+	if rc != codeFailed && m.onRoute != nil {
+		m.tell(c)
+	}
 	if how != loosePreloaded {
 		return rc
 	}
@@ -50,6 +53,19 @@ func (m *rr) loose(c *run.Context, how mode) int {
 		return 1
 	}
 	return -1
+}
+
+// OnRoute asks to be told of requests that loose_route followed because the first
+// Route was this daemon's, with the parameters of that Route. Other modules ask
+// by the name of this one.
+func (m *rr) OnRoute(f func(c *run.Context, params string)) { m.onRoute = append(m.onRoute, f) }
+
+func (m *rr) tell(c *run.Context) {
+	if s := m.state(c); s.routed {
+		for _, f := range m.onRoute {
+			f(c, s.route)
+		}
+	}
 }
 
 // route is one Route value.

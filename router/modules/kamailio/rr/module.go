@@ -29,6 +29,8 @@ type rr struct {
 	lr      string // ";lr" or ";lr=on"
 	userAVP pv.Var
 	log     *slog.Logger
+	// onRoute are told of requests that were followed.
+	onRoute []func(c *run.Context, params string)
 }
 
 // New makes the module; it is what the list of modules names.

@@ -192,18 +192,24 @@ func (m *rr) newAddParam(a module.Args) (run.Func, error) {
 		if p == "" || !clean(p) {
 			return -1
 		}
-		p = withSemicolon(p)
-		s := m.state(c)
-		switch {
-		case c.Route == run.BranchRoute && s.branch != nil && s.branchIndex == c.Branch:
-			s.branch.params += p
-		case s.own != nil && !s.own.removed:
-			s.own.params += p
-		default:
-			s.pending += p
-		}
+		m.AddParam(c, withSemicolon(p))
 		return 1
 	}, nil
+}
+
+// AddParam adds a parameter, with its semicolon, to the Record-Route that is
+// there or that record_route adds later. Other modules ask by the name of this
+// one.
+func (m *rr) AddParam(c *run.Context, p string) {
+	s := m.state(c)
+	switch {
+	case c.Route == run.BranchRoute && s.branch != nil && s.branchIndex == c.Branch:
+		s.branch.params += p
+	case s.own != nil && !s.own.removed:
+		s.own.params += p
+	default:
+		s.pending += p
+	}
 }
 
 // checkParam refuses constant text that would break the header.
