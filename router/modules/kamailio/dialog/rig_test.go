@@ -1,0 +1,127 @@
+package dialog_test
+
+import (
+	"strings"
+	"testing"
+
+	"sipd/router/module/moduletest"
+	"sipd/router/modules/common/tm"
+	"sipd/router/modules/kamailio/dialog"
+	"sipd/router/modules/kamailio/rr"
+	"sipd/rpc"
+)
+
+func rig(t *testing.T) *moduletest.Rig {
+	return moduletest.New(t, tm.New(), rr.New(), dialog.New()).Param("dialog", "profiles_with_value", "caller")
+}
+
+// TestRefused: what is not offered is refused when the configuration is checked.
+func TestRefused(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		value any
+		want  string
+	}{
+		{"db_mode", 1, "kept in memory"},
+		{"enable_dmq", 1, "dmq"},
+		{"ka_timer", 10, "not offered"},
+		{"hash_size", 1000, "power of two"},
+		{"event_callback", "f", "event_route"},
+		{"timeout_avp", "$var(x)", "attribute"},
+		{"profiles_no_value", "caller", "with and without"},
+		{"dlg_extra_hdrs", "X-A: 1", "header lines"},
+		{"rr_param", "a;b", "URI parameter"},
+		{"keep_proxy_rr", 1, "not offered"},
+	} {
+		if err := rig(t).Param("dialog", tt.name, tt.value).TryStart(); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s %v: %v, want a refusal with %q", tt.name, tt.value, err, tt.want)
+		}
+	}
+	r := rig(t).Start()
+	for _, call := range [][]any{
+		{"set_dlg_profile", "calller", "x"},
+		{"dlg_bye", "both"},
+		{"dlg_setflag", 32},
+		{"dlg_set_property", "ka-src"},
+		{"dlg_refer", "caller", "sip:a@b"},
+		{"dlg_db_load_extra"},
+		{"set_dlg_profile", "caller"},
+		{"dlg_set_timeout", 0},
+	} {
+		if _, err := r.Compile(call[0].(string), call[1:]...); err == nil {
+			t.Errorf("%v is taken", call)
+		}
+	}
+}
+
+// TestRPC: the members and faults are those of Kamailio 5.6.3.
+func TestRPC(t *testing.T) {
+	r := rig(t).Start()
+	r.Message(moduletest.Invite)
+	if rc := r.Call("dlg_manage"); rc != 1 {
+		t.Fatalf("dlg_manage = %d", rc)
+	}
+	r.Call("set_dlg_profile", "caller", "$fU")
+	got, err := r.RPCCall("dlg.list")
+	if err != nil || len(got) != 1 {
+		t.Fatalf("dlg.list = %v, %v", got, err)
+	}
+	var names []string
+	for _, m := range got[0].(rpc.Struct) {
+		names = append(names, m.Name)
+	}
+	const want = "h_entry h_id ref call-id from_uri to_uri state start_ts init_ts end_ts duration timeout lifetime dflags sflags iflags caller callee profiles variables"
+	if s := strings.Join(names, " "); s != want {
+		t.Errorf("members of dlg.list\n%s, want\n%s", s, want)
+	}
+	for _, tt := range []struct {
+		call []string
+		want string
+	}{
+		{[]string{"dlg.profile_get_size", "nosuch"}, "Profile not found: nosuch"},
+		{[]string{"dlg.is_alive", "x", "a", "b"}, "Dialog not found"},
+		{[]string{"dlg.terminate_dlg", "x", "a", "b"}, "Couldnt find callid in dialog"},
+		{[]string{"dlg.list_match", "bad", "sw", "x"}, "Invalid matching key parameter"},
+		{[]string{"dlg.list_match", "ruri", "gt", "1"}, "Matching operator not supported"},
+		{[]string{"dlg.list_match", "ruri", "sw", "tel:"}, "Not found"},
+	} {
+		var args []rpc.Value
+		for _, a := range tt.call[1:] {
+			args = append(args, rpc.String(a))
+		}
+		if _, err := r.RPCCall(tt.call[0], args...); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%v: %v, want %q", tt.call, err, tt.want)
+		}
+	}
+	if v, err := r.RPCCall("dlg.profile_get_size", rpc.String("caller"), rpc.String("alice")); err != nil || v[0] != rpc.Int(1) {
+		t.Errorf("dlg.profile_get_size = %v, %v; want 1", v, err)
+	}
+	if _, err := r.RPCCall("dlg.end_dlg", rpc.Int(9999), rpc.Int(9999)); err == nil || !strings.Contains(err.Error(), "Dialog not found") {
+		t.Errorf("dlg.end_dlg: %v", err)
+	}
+}
+
+// TestReload: the dialogs of a configuration are those of the next.
+func TestReload(t *testing.T) {
+	r := rig(t).Start()
+	r.Message(moduletest.Invite)
+	r.Call("dlg_manage")
+	next := func(params ...any) (*moduletest.Rig, error) {
+		n := rig(t)
+		n.Host.Old = r.Module("dialog")
+		for i := 0; i < len(params); i += 2 {
+			n.Param("dialog", params[i].(string), params[i+1])
+		}
+		return n, n.TryStart()
+	}
+	n, err := next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, err := n.RPCCall("dlg.list"); err != nil || len(list) != 1 {
+		t.Errorf("after a reload dlg.list = %v, %v; want the dialog", list, err)
+	}
+	if _, err := next("hash_size", 64); err == nil {
+		t.Error("a reload changes hash_size")
+	}
+}
