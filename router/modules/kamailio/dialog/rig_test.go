@@ -125,3 +125,31 @@ func TestReload(t *testing.T) {
 		t.Error("a reload changes hash_size")
 	}
 }
+
+// TestNoTransaction: a dialog whose INVITE was answered without a transaction is
+// forgotten when the script ends, and leaves its profiles.
+func TestNoTransaction(t *testing.T) {
+	r := rig(t).Start()
+	c := r.Message(moduletest.Invite)
+	r.Call("set_dlg_profile", "caller", "$fU") // waits for the dialog
+	size := func() rpc.Value {
+		v, err := r.RPCCall("dlg.profile_get_size", rpc.String("caller"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v[0]
+	}
+	if n := size(); n != rpc.Int(0) {
+		t.Errorf("before dlg_manage the profile has %v, want 0", n)
+	}
+	r.Call("dlg_manage")
+	if n := size(); n != rpc.Int(1) {
+		t.Errorf("the profile has %v, want 1", n)
+	}
+	for _, f := range r.Host.Hooks.PostScript {
+		f(c)
+	}
+	if list, err := r.RPCCall("dlg.list"); err != nil || len(list) != 0 || size() != rpc.Int(0) {
+		t.Errorf("after the script there are %v, %v, and %v in the profile", list, err, size())
+	}
+}

@@ -3,6 +3,7 @@ package dialog
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"sipd/router/module"
@@ -223,7 +224,7 @@ func (m *mod) newFlag(f func(flags *uint32, bit uint32) int) func(module.Args) (
 
 func (m *mod) newBye(a module.Args) (run.Func, error) {
 	var send func(d *dialog) error
-	switch a[0].Text {
+	switch strings.ToLower(a[0].Text) {
 	case "caller":
 		send = func(d *dialog) error { return m.byeOnce(d, caller) }
 	case "callee":
