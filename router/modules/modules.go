@@ -38,6 +38,7 @@ import (
 	"sipd/router/modules/kamailio/maxfwd"
 	"sipd/router/modules/kamailio/mi_datagram"
 	"sipd/router/modules/kamailio/mi_fifo"
+	"sipd/router/modules/kamailio/mtree"
 	"sipd/router/modules/kamailio/nathelper"
 	"sipd/router/modules/kamailio/permissions"
 	"sipd/router/modules/kamailio/pike"
@@ -92,6 +93,7 @@ func List() []module.Available {
 		{Name: "mi_datagram", Flavour: module.Kamailio, New: midatagram.New},
 		{Name: "mi_fifo", Flavour: module.Kamailio, New: mififo.New},
 		{Name: "mi_rpc", Flavour: module.Common, New: mirpc.New},
+		{Name: "mtree", Flavour: module.Kamailio, New: mtree.New},
 		{Name: "mysql", Flavour: module.Common, New: dbmysql.NewMySQL},
 		{Name: "nathelper", Flavour: module.Kamailio, New: nathelper.New},
 		{Name: "permissions", Flavour: module.Kamailio, New: permissions.New},
