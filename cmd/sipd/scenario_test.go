@@ -26,7 +26,6 @@ import (
 type distribution struct {
 	name, path string
 	missing    string // what to say when there is no such file
-	dirs       []string
 }
 
 var distributions = []distribution{
@@ -39,7 +38,6 @@ type scene struct {
 	*server
 	url  string
 	dist *distribution
-	sip  int // a port that the test may use
 }
 
 var passwords = map[string]string{"alice": "wonderland", "bob": "builder", "carol": "cpw"}
