@@ -80,7 +80,8 @@ func (d *distribution) enact(t *testing.T, url string, defines []string, extra .
 	}
 	args := []string{"-l", "udp:ADDR", "-l", "tcp:ADDR", "--alias", "example.com", "--modparam", "ctl:binrpc:s:unixs:DIR/sipd_ctl", "-n", "2"}
 	if d.name == "3.1" {
-		args = append(args, "--loadmodule", "cfg_rpc") // to set pstn.gw_ip by
+		// cfg_rpc is to set pstn.gw_ip by; the pipe in /tmp may be another's.
+		args = append(args, "--loadmodule", "cfg_rpc", "--modparam", "mi_fifo:fifo_name:s:DIR/mi_fifo")
 	}
 	if url != "" {
 		args = append(args, "--db-url", url)
