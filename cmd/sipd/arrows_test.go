@@ -21,6 +21,7 @@ func TestArrows(t *testing.T) {
 		except []string
 	}{
 		{from: "sipd/router/sip", never: []string{"sipd/"}},
+		{from: "sipd/router/cookie", never: []string{"sipd/"}},
 		{from: "sipd/router/regex", never: []string{"sipd/"}, except: []string{"sipd/router/run"}},
 		{from: "sipd/rpc", never: []string{"sipd/router", "sipd/db", "sipd/schema", "sipd/ctl"}},
 		{from: "sipd/rpc/binrpc", never: []string{"sipd/rpc/"}, except: []string{"sipd/rpc/socket"}},

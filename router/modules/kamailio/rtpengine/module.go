@@ -302,7 +302,7 @@ func (m *mod) Close() error {
 	var errs []error
 	if p := m.nodes.Load(); p != nil {
 		for _, n := range *p {
-			errs = append(errs, n.close())
+			errs = append(errs, n.peer.Close())
 		}
 	}
 	return errors.Join(append(errs, m.conn.Close())...)

@@ -8,16 +8,16 @@ import (
 	"net"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"sipd/router/cookie"
 )
 
 // node is one media relay.
 type node struct {
 	url    string // as written
-	addr   string // host:port
-	net    string // "udp", "udp4" or "udp6"
+	peer   cookie.Peer
 	set    int
 	index  int
 	weight int
@@ -26,15 +26,7 @@ type node struct {
 	// is up. off says that an operator turned it off.
 	disabledUntil atomic.Int64
 	off           atomic.Bool
-	next          atomic.Uint64 // cookies
-
-	mu sync.Mutex
-	// mu guards idle: sockets that are not in use.
-	idle []net.Conn
 }
-
-// maxIdle bounds the sockets kept for a node.
-const maxIdle = 32
 
 // parseNode reads udp:host:port[=weight].
 func parseNode(text string, set int) (*node, error) {
@@ -46,26 +38,14 @@ func parseNode(text string, set int) (*node, error) {
 			return nil, fmt.Errorf("the weight of %s is a number, not %q", url, weight)
 		}
 	}
-	scheme, addr, _ := strings.Cut(url, ":")
-	switch scheme {
-	case "udp":
-		n.net = "udp4"
-	case "udp6":
-		n.net = "udp6"
-	case "ws", "wss":
+	if scheme, _, _ := strings.Cut(url, ":"); scheme == "ws" || scheme == "wss" {
 		return nil, fmt.Errorf("%s: media relays over WebSocket are not supported; use udp:HOST:PORT", url)
-	default:
-		return nil, fmt.Errorf("%q is no media relay; want udp:HOST:PORT or udp6:HOST:PORT", text)
 	}
-	i := strings.LastIndexByte(addr, ':')
-	if i <= 0 || i == len(addr)-1 {
-		return nil, fmt.Errorf("%s has no port; want udp:HOST:PORT", url)
+	err := n.peer.SetURL(url)
+	if errors.Is(err, cookie.ErrScheme) {
+		err = fmt.Errorf("%q is no media relay; %w", text, err)
 	}
-	if p, err := strconv.ParseUint(addr[i+1:], 10, 16); err != nil || p == 0 {
-		return nil, fmt.Errorf("%s: %q is no port", url, addr[i+1:])
-	}
-	n.addr = net.JoinHostPort(strings.Trim(addr[:i], "[]"), addr[i+1:])
-	return n, nil
+	return n, err
 }
 
 // parseNodes reads a value of rtpengine_sock: [SET ==] nodes.
@@ -97,98 +77,19 @@ func (n *node) up(now time.Time) bool { return !n.off.Load() && n.disabledUntil.
 
 // ask sends a command and waits for its reply, tries times for timeout each.
 func (n *node) ask(ctx context.Context, command dict, timeout time.Duration, tries int, local *net.UDPAddr) (dict, error) {
-	c, err := n.conn(local)
-	if err != nil {
-		return nil, err
-	}
-	cookie := strconv.FormatUint(n.next.Add(1), 36) + "_" + strconv.FormatInt(time.Now().UnixNano(), 36)
-	packet := encode(append([]byte(cookie), ' '), command)
-	buf := make([]byte, 64<<10)
-	for range max(tries, 1) {
-		if _, err = c.Write(packet); err != nil {
-			break
-		}
-		var reply dict
-		if reply, err = await(ctx, c, buf, cookie, timeout); err == nil {
-			n.keep(c)
-			return reply, nil
-		}
-		if ne, ok := errors.AsType[net.Error](err); !ok || !ne.Timeout() {
-			break
-		}
-	}
-	_ = c.Close() // a late reply must not meet the next command
-	return nil, fmt.Errorf("media relay %s: %w", n.url, err)
-}
-
-// await reads until the reply to a cookie comes.
-func await(ctx context.Context, c net.Conn, buf []byte, cookie string, timeout time.Duration) (dict, error) {
-	deadline := time.Now().Add(timeout)
-	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
-		deadline = d
-	}
-	if err := c.SetReadDeadline(deadline); err != nil {
-		return nil, err
-	}
-	for {
-		k, err := c.Read(buf)
-		if err != nil {
-			return nil, err
-		}
-		text, ok := strings.CutPrefix(string(buf[:k]), cookie+" ")
-		if !ok {
-			continue // of an earlier command
-		}
-		v, err := decode(text)
-		if err != nil {
-			return nil, err
-		}
-		d, ok := v.(dict)
-		if !ok {
-			return nil, errBencode
-		}
-		return d, nil
-	}
-}
-
-func (n *node) conn(local *net.UDPAddr) (net.Conn, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if k := len(n.idle); k > 0 {
-		c := n.idle[k-1]
-		n.idle = n.idle[:k-1]
-		return c, nil
-	}
-	d := net.Dialer{Timeout: 5 * time.Second}
-	if local != nil {
-		d.LocalAddr = local
-	}
-	c, err := d.Dial(n.net, n.addr)
+	text, err := n.peer.Ask(ctx, encode(nil, command), timeout, tries, local)
 	if err != nil {
 		return nil, fmt.Errorf("media relay %s: %w", n.url, err)
 	}
-	return c, nil
-}
-
-func (n *node) keep(c net.Conn) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if len(n.idle) < maxIdle {
-		n.idle = append(n.idle, c)
-		return
+	v, err := decode(text)
+	if err != nil {
+		return nil, fmt.Errorf("media relay %s: %w", n.url, err)
 	}
-	_ = c.Close()
-}
-
-func (n *node) close() error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	var errs []error
-	for _, c := range n.idle {
-		errs = append(errs, c.Close())
+	d, ok := v.(dict)
+	if !ok {
+		return nil, fmt.Errorf("media relay %s: %w", n.url, errBencode)
 	}
-	n.idle = nil
-	return errors.Join(errs...)
+	return d, nil
 }
 
 // choose is the node of a set for a call: by weight, and always the same for

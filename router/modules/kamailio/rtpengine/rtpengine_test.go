@@ -115,7 +115,7 @@ func TestProfiles(t *testing.T) {
 
 func TestNodes(t *testing.T) {
 	list, err := parseNodes("3 == udp:10.0.0.1:2223=5 udp6:[::1]:2224", 0)
-	if err != nil || len(list) != 2 || list[0].set != 3 || list[0].weight != 5 || list[0].addr != "10.0.0.1:2223" || list[1].addr != "[::1]:2224" || list[1].net != "udp6" {
+	if err != nil || len(list) != 2 || list[0].set != 3 || list[0].weight != 5 || list[0].peer.Addr != "10.0.0.1:2223" || list[1].peer.Addr != "[::1]:2224" || list[1].peer.Network != "udp6" {
 		t.Errorf("parseNodes = %+v, %v", list, err)
 	}
 	for _, tt := range []struct{ text, want string }{

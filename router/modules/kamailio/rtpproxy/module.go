@@ -222,7 +222,7 @@ func (m *mod) Serve(ctx context.Context) error {
 func (m *mod) Close() error {
 	var errs []error
 	for _, n := range m.nodes {
-		errs = append(errs, n.close())
+		errs = append(errs, n.peer.Close())
 	}
 	return errors.Join(append(errs, m.conn.Close())...)
 }

@@ -1,6 +1,7 @@
 package rtpproxy
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,16 +11,18 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"sipd/router/cookie"
 )
 
 // node is one media relay.
 type node struct {
-	url     string // as written
-	network string // of net.Dial
-	addr    string
-	set     int
-	index   int
-	weight  int
+	url    string      // as written
+	socket string      // path of a unix socket, "" for peer
+	peer   cookie.Peer // over UDP
+	set    int
+	index  int
+	weight int
 
 	// disabledUntil is the Unix second from which it is tried again, 0 when it
 	// is up, -1 when it is not tried by itself. off says that an operator turned
@@ -28,18 +31,14 @@ type node struct {
 	off           atomic.Bool
 	// repacket and payloads say what it can do besides.
 	repacket, payloads atomic.Bool
-	next               atomic.Uint64 // cookies
 
 	mu sync.Mutex
-	// mu guards the fields below.
+	// mu guards the field below.
 	tested bool // the relay was asked what it can do
-	idle   []net.Conn
 }
 
-const (
-	maxIdle  = 32
-	maxReply = 4096
-)
+// maxReply bounds what a unix socket answers.
+const maxReply = 4096
 
 // Versions of the control protocol, as relays tell them: what every one must
 // have, and what adds a feature.
@@ -61,30 +60,19 @@ func setID(text string) (int, error) {
 // newNode reads udp:host:port, udp6:host:port, unix:path or a path.
 func newNode(url string, set, weight int) (*node, error) {
 	n := &node{url: url, set: set, weight: weight}
-	scheme, rest, ok := strings.Cut(url, ":")
-	switch {
-	case ok && strings.EqualFold(scheme, "udp"):
-		n.network = "udp4"
-	case ok && strings.EqualFold(scheme, "udp6"):
-		n.network = "udp6"
-	case ok && strings.EqualFold(scheme, "unix"):
-		n.network, n.addr = "unix", rest
+	if scheme, path, ok := strings.Cut(url, ":"); ok && strings.EqualFold(scheme, "unix") {
+		n.socket = path
 		return n, nil
-	case strings.HasPrefix(url, "/"):
-		n.network, n.addr = "unix", url
+	}
+	if strings.HasPrefix(url, "/") {
+		n.socket = url
 		return n, nil
-	default:
-		return nil, fmt.Errorf("%q is no media relay; want udp:HOST:PORT, udp6:HOST:PORT or unix:PATH", url)
 	}
-	i := strings.LastIndexByte(rest, ':')
-	if i <= 0 {
-		return nil, fmt.Errorf("%s has no port; want udp:HOST:PORT", url)
+	err := n.peer.SetURL(url)
+	if errors.Is(err, cookie.ErrScheme) {
+		err = fmt.Errorf("%q is no media relay; %w or unix:PATH", url, err)
 	}
-	if p, err := strconv.ParseUint(rest[i+1:], 10, 16); err != nil || p == 0 {
-		return nil, fmt.Errorf("%s: %q is no port", url, rest[i+1:])
-	}
-	n.addr = net.JoinHostPort(strings.Trim(rest[:i], "[]"), rest[i+1:])
-	return n, nil
+	return n, err
 }
 
 // addSet reads a value of rtpproxy_sock: [SET ==] relays, each with =WEIGHT.
@@ -196,52 +184,19 @@ func (n *node) disable(m *mod, why error) {
 
 // ask sends a command and waits for the reply, which has no line end.
 func (n *node) ask(m *mod, command string) (string, error) {
-	if n.network == "unix" {
+	if n.socket != "" {
 		return n.askUnix(m, command)
 	}
-	c, err := n.conn()
+	reply, err := n.peer.Ask(context.Background(), []byte(command), m.wait(), m.tries, nil)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("media relay %s: %w", n.url, err)
 	}
-	cookie := strconv.FormatUint(n.next.Add(1), 36) + "_" + strconv.FormatInt(time.Now().UnixNano(), 36)
-	packet := []byte(cookie + " " + command)
-	buf := make([]byte, maxReply)
-	for range m.tries {
-		if _, err = c.Write(packet); err != nil {
-			break
-		}
-		var reply string
-		if reply, err = await(c, buf, cookie, m.wait()); err == nil {
-			n.keep(c)
-			return reply, nil
-		}
-		if ne, ok := errors.AsType[net.Error](err); !ok || !ne.Timeout() {
-			break
-		}
-	}
-	_ = c.Close() // a late reply must not meet the next command
-	return "", fmt.Errorf("media relay %s: %w", n.url, err)
-}
-
-// await reads until the reply with a cookie comes.
-func await(c net.Conn, buf []byte, cookie string, timeout time.Duration) (string, error) {
-	if err := c.SetReadDeadline(time.Now().Add(timeout)); err != nil {
-		return "", err
-	}
-	for {
-		k, err := c.Read(buf)
-		if err != nil {
-			return "", err
-		}
-		if text, ok := strings.CutPrefix(string(buf[:k]), cookie); ok {
-			return strings.TrimSpace(text), nil
-		}
-	}
+	return strings.TrimSpace(reply), nil
 }
 
 // askUnix has a connection for each command, and no cookies.
 func (n *node) askUnix(m *mod, command string) (string, error) {
-	c, err := net.DialTimeout("unix", n.addr, m.wait())
+	c, err := net.DialTimeout("unix", n.socket, m.wait())
 	if err != nil {
 		return "", fmt.Errorf("media relay %s: %w", n.url, err)
 	}
@@ -258,42 +213,6 @@ func (n *node) askUnix(m *mod, command string) (string, error) {
 		return "", fmt.Errorf("media relay %s: %w", n.url, err)
 	}
 	return strings.TrimSpace(string(buf[:k])), nil
-}
-
-func (n *node) conn() (net.Conn, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if k := len(n.idle); k > 0 {
-		c := n.idle[k-1]
-		n.idle = n.idle[:k-1]
-		return c, nil
-	}
-	c, err := net.DialTimeout(n.network, n.addr, 5*time.Second)
-	if err != nil {
-		return nil, fmt.Errorf("media relay %s: %w", n.url, err)
-	}
-	return c, nil
-}
-
-func (n *node) keep(c net.Conn) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if len(n.idle) < maxIdle {
-		n.idle = append(n.idle, c)
-		return
-	}
-	_ = c.Close()
-}
-
-func (n *node) close() error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	var errs []error
-	for _, c := range n.idle {
-		errs = append(errs, c.Close())
-	}
-	n.idle = nil
-	return errors.Join(errs...)
 }
 
 // choose is the relay of a set for a call: by the sum of the Call-ID's octets
