@@ -69,6 +69,7 @@ func newLine() *line { return &line{front: rpc.NewRegistry(), serving: make(chan
 func (l *line) closeLine() error {
 	l.reloading.Lock() // one that goes on comes to its end first
 	defer l.reloading.Unlock()
+	_ = l.group.Wait() // what that reload may have started; Serve has the error
 	l.old.Wait()
 	return errors.Join(l.transport.Close(), l.current.Load().closeModules(nil))
 }
@@ -110,6 +111,14 @@ func (r *Router) enter() {
 	r.current.Store(r)
 }
 
+// ended is err, unless it says only that ctx ended what was going on.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
 // tookOver says whether a module has what its predecessor held.
 func tookOver(m module.Module) bool {
 	s, ok := m.(module.Successor)
@@ -126,7 +135,7 @@ func (r *Router) runModules(before *Router) {
 			continue
 		}
 		if before != nil && tookOver(l.Module) {
-			if m := before.running1(l.Name); m != nil {
+			if m := before.serverOf(l.Name); m != nil {
 				r.servers = append(r.servers, m)
 				continue
 			}
@@ -136,7 +145,7 @@ func (r *Router) runModules(before *Router) {
 		r.servers = append(r.servers, m)
 		r.group.Go(func() error {
 			defer close(m.done)
-			if err := s.Serve(ctx); err != nil && r.ctx.Err() == nil {
+			if err := ended(ctx, s.Serve(ctx)); err != nil {
 				return fmt.Errorf("module %s: %w", l.Name, err)
 			}
 			return nil
@@ -144,8 +153,8 @@ func (r *Router) runModules(before *Router) {
 	}
 }
 
-// running1 is the running part of a module, nil for none.
-func (r *Router) running1(name string) *runningModule {
+// serverOf is the running part of a module, nil for none.
+func (r *Router) serverOf(name string) *runningModule {
 	for _, m := range r.servers {
 		if m.name == name {
 			return m
@@ -210,8 +219,8 @@ func (l *line) swap(old, r *Router) {
 	l.old.Go(func() { l.retire(old, r) })
 }
 
-// graceSteps are the pauses between two looks whether a configuration has
-// messages left.
+// graceStep is the pause between two looks whether a configuration has messages
+// left.
 const graceStep = 50 * time.Millisecond
 
 // retire closes a configuration when its last message is done.

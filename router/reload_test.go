@@ -1,6 +1,8 @@
 package router_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -8,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"sipd/router"
 	"sipd/router/livetest"
 	"sipd/rpc"
 	"sipd/rpc/binrpc"
@@ -256,4 +259,21 @@ func TestInitOrder(t *testing.T) {
 	bob := d.Peer(t)
 	bob.Send(register)
 	bob.Want("SIP/2.0 200 ")
+}
+
+// TestReloadEndsServe: a module that says that its context ended, when a reload
+// ends its Serve, does not end the daemon; another error is told.
+func TestReloadEndsServe(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := router.Ended(ctx, context.Canceled); err == nil {
+		t.Error("a context that goes on cannot have ended anything")
+	}
+	cancel()
+	failed := errors.New("the socket is gone")
+	if err := router.Ended(ctx, fmt.Errorf("serve: %w", context.Canceled)); err != nil {
+		t.Errorf("the end of the context is told: %v", err)
+	}
+	if err := router.Ended(ctx, failed); !errors.Is(err, failed) {
+		t.Errorf("a failure while the context ends is lost: %v", err)
+	}
 }

@@ -186,11 +186,8 @@ func (r *Router) Serve(ctx context.Context) error {
 	r.runModules(nil)
 	g.Go(func() error { return r.transport.Serve(ctx) })
 	r.ready()
-	err := g.Wait()
+	err := ended(ctx, g.Wait())
 	r.stopping()
-	if errors.Is(err, context.Canceled) {
-		err = nil
-	}
 	return errors.Join(err, r.closeLine())
 }
 
