@@ -258,8 +258,18 @@ func (m *mod) fit(set int) (fit []*node, weights int) {
 	return fit, weights
 }
 
-// retry asks all relays of a set that are down; it says whether one is back.
+// retry asks all relays of a set that are down; it says whether one is back. The
+// only relay of a set has its rest, as with Kamailio: each call would wait for it.
 func (m *mod) retry(set int) bool {
+	n := 0
+	for _, x := range m.nodes {
+		if x.set == set {
+			n++
+		}
+	}
+	if n < 2 {
+		return false
+	}
 	back := false
 	for _, n := range m.nodes {
 		if n.set == set && !n.off.Load() && n.weight > 0 && n.disabledUntil.Load() != 0 && n.test(m) {

@@ -282,6 +282,30 @@ func TestFailover(t *testing.T) {
 	}
 }
 
+// TestOnlyRelay that is down is left alone: a call does not wait for it.
+func TestOnlyRelay(t *testing.T) {
+	x := newRelay(t)
+	x.mute = true
+	r := rig(t, x)
+	invite := message("INVITE sip:bob@example.com SIP/2.0", "", sdp)
+	r.Message(invite)
+	if rc := r.Call("rtpproxy_offer"); rc != -3 {
+		t.Errorf("the first call: %d, want -3", rc)
+	}
+	x.mu.Lock()
+	x.mute = false
+	x.mu.Unlock()
+	if rc := r.Call("rtpproxy_offer"); rc != -3 || len(x.commands()) != 0 {
+		t.Errorf("within rtpproxy_disable_tout: %d, sends %q", rc, x.commands())
+	}
+	if _, err := r.RPCCall("rtpproxy.enable", rpc.String(x.url), rpc.Int(1)); err != nil {
+		t.Error(err)
+	}
+	if rc := r.Call("rtpproxy_offer"); rc != 1 {
+		t.Errorf("when an operator says so: %d; log %s", rc, r.Log())
+	}
+}
+
 // TestOldRelay is not asked for what it cannot do.
 func TestOldRelay(t *testing.T) {
 	x := newRelay(t)
