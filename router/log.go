@@ -12,14 +12,8 @@ import (
 	"sync"
 	"unicode"
 	"unicode/utf8"
-)
 
-// Log levels between and above those of slog, named as the elders name them.
-const (
-	LevelNotice = slog.Level(2)
-	LevelCrit   = slog.Level(12)
-	LevelBug    = slog.Level(14)
-	LevelAlert  = slog.Level(16)
+	"sipd/router/run"
 )
 
 // threshold turns a slog level into the elders' scale, on which core.debug is
@@ -27,17 +21,17 @@ const (
 // written when its level is not above core.debug.
 func threshold(l slog.Level) int {
 	switch {
-	case l >= LevelAlert:
+	case l >= run.LevelAlert:
 		return -5
-	case l >= LevelBug:
+	case l >= run.LevelBug:
 		return -4
-	case l >= LevelCrit:
+	case l >= run.LevelCrit:
 		return -2
 	case l >= slog.LevelError:
 		return -1
 	case l >= slog.LevelWarn:
 		return 0
-	case l >= LevelNotice:
+	case l >= run.LevelNotice:
 		return 1
 	case l >= slog.LevelInfo:
 		return 2
@@ -48,17 +42,17 @@ func threshold(l slog.Level) int {
 // LevelName is a level's name in log lines: ALERT to DEBUG.
 func LevelName(l slog.Level) string {
 	switch {
-	case l >= LevelAlert:
+	case l >= run.LevelAlert:
 		return "ALERT"
-	case l >= LevelBug:
+	case l >= run.LevelBug:
 		return "BUG"
-	case l >= LevelCrit:
+	case l >= run.LevelCrit:
 		return "CRITICAL"
 	case l >= slog.LevelError:
 		return "ERROR"
 	case l >= slog.LevelWarn:
 		return "WARNING"
-	case l >= LevelNotice:
+	case l >= run.LevelNotice:
 		return "NOTICE"
 	case l >= slog.LevelInfo:
 		return "INFO"
@@ -179,15 +173,15 @@ func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
 
 func writeSyslog(w *syslog.Writer, l slog.Level, line string) error {
 	switch {
-	case l >= LevelAlert:
+	case l >= run.LevelAlert:
 		return w.Alert(line)
-	case l >= LevelCrit:
+	case l >= run.LevelCrit:
 		return w.Crit(line)
 	case l >= slog.LevelError:
 		return w.Err(line)
 	case l >= slog.LevelWarn:
 		return w.Warning(line)
-	case l >= LevelNotice:
+	case l >= run.LevelNotice:
 		return w.Notice(line)
 	case l >= slog.LevelInfo:
 		return w.Info(line)

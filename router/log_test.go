@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+
+	"sipd/router/run"
 )
 
 func TestLoggerThreshold(t *testing.T) {
@@ -16,13 +18,13 @@ func TestLoggerThreshold(t *testing.T) {
 		{3, slog.LevelDebug, true},
 		{2, slog.LevelDebug, false},
 		{2, slog.LevelInfo, true},
-		{1, LevelNotice, true},
-		{0, LevelNotice, false},
+		{1, run.LevelNotice, true},
+		{0, run.LevelNotice, false},
 		{0, slog.LevelWarn, true},
 		{-1, slog.LevelError, true},
 		{-2, slog.LevelError, false},
-		{-5, LevelAlert, true},
-		{-5, LevelBug, false},
+		{-5, run.LevelAlert, true},
+		{-5, run.LevelBug, false},
 	} {
 		var buf bytes.Buffer
 		NewLogger(&buf, "sipd", func() int { return tt.debug }).Log(t.Context(), tt.level, "x")

@@ -48,7 +48,7 @@ func (r *Router) finish(ctx *run.Context, rcv transport.Received) {
 		if ctx.Msg != nil {
 			callID = ctx.Msg.CallID()
 		}
-		r.log.LogAttrs(context.Background(), LevelBug, "a message made the daemon panic; it was dropped",
+		r.log.LogAttrs(context.Background(), run.LevelBug, "a message made the daemon panic; it was dropped",
 			slog.Any("panic", p), slog.String("call_id", callID), slog.Any("src", rcv.Src),
 			slog.String("place", fmt.Sprintf("%s:%d", ctx.File, ctx.Line)), slog.String("stack", string(debug.Stack())))
 		return // a context in an unknown state is not used again

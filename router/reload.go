@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sipd/router/module"
+	"sipd/router/run"
 	"sipd/router/transport"
 	"sipd/rpc"
 )
@@ -196,7 +197,7 @@ func (l *line) Reload(ctx context.Context) error {
 	}
 	l.swap(old, r)
 	l.reloads.Add(1)
-	r.log.LogAttrs(ctx, LevelNotice, "configuration reloaded", slog.String("config", r.opt.Config))
+	r.log.LogAttrs(ctx, run.LevelNotice, "configuration reloaded", slog.String("config", r.opt.Config))
 	return nil
 }
 

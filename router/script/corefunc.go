@@ -343,27 +343,6 @@ func (x *compiler) flag(e *Call) func(*run.Context) int {
 	}
 }
 
-// logLevel turns the elders' levels into slog's, with steps for those between.
-func logLevel(n int) slog.Level {
-	switch {
-	case n <= -5:
-		return 16
-	case n <= -4:
-		return 14
-	case n <= -2:
-		return 12
-	case n == -1:
-		return slog.LevelError
-	case n == 0:
-		return slog.LevelWarn
-	case n == 1:
-		return 2
-	case n == 2:
-		return slog.LevelInfo
-	}
-	return slog.LevelDebug
-}
-
 // log compiles log([level,] "text"): plain text, no variables in it.
 func (x *compiler) log(e *Call) func(*run.Context) int {
 	level := func(*run.Context) (int, bool) { return 4, true } // below debug, as in Kamailio
@@ -382,7 +361,7 @@ func (x *compiler) log(e *Call) func(*run.Context) int {
 		if !ok || !ok2 {
 			return -1
 		}
-		if l := logLevel(n); c.Env.Log.Enabled(context.Background(), l) {
+		if l := run.LogLevel(n); c.Env.Log.Enabled(context.Background(), l) {
 			c.Env.Log.LogAttrs(context.Background(), l, s)
 		}
 		return 1

@@ -163,29 +163,8 @@ func levelArg(a module.Args, i int, def slog.Level) (slog.Level, error) {
 	text := a[i].Text
 	if len(text) > 2 && strings.HasPrefix(text, "L_") {
 		if n, ok := levels[text[2]]; ok {
-			return slogLevel(n), nil
+			return run.LogLevel(n), nil
 		}
 	}
 	return 0, &module.ArgError{I: i, Err: fmt.Errorf("log level %q: there are L_ALERT L_BUG L_CRIT L_ERR L_WARN L_NOTICE L_INFO L_DBG", text)}
-}
-
-// slogLevel turns a level of core.debug's scale into slog's.
-func slogLevel(n int) slog.Level {
-	switch {
-	case n <= -5:
-		return 16
-	case n == -4:
-		return 14
-	case n <= -2:
-		return 12
-	case n == -1:
-		return slog.LevelError
-	case n == 0:
-		return slog.LevelWarn
-	case n == 1:
-		return 2
-	case n == 2:
-		return slog.LevelInfo
-	}
-	return slog.LevelDebug
 }

@@ -175,7 +175,7 @@ func (d *debugger) evaluate(c *rpc.Call, toLog bool) (func(*run.Context) string,
 		if !toLog {
 			return text
 		}
-		d.write(slogLevel(d.level), "breakpoint eval: "+text)
+		d.write(run.LogLevel(d.level), "breakpoint eval: "+text)
 		return ""
 	}, nil
 }

@@ -89,7 +89,7 @@ func (s *stopper) at(c *run.Context, a *module.Action) {
 	if h == nil {
 		return
 	}
-	s.d.write(slogLevel(s.d.level), fmt.Sprintf("breakpoint hit: p=[%d] c=[%s] l=%d a=%d n=%s", h.id, a.File, a.Line, a.Type, a.Name))
+	s.d.write(run.LogLevel(s.d.level), fmt.Sprintf("breakpoint hit: p=[%d] c=[%s] l=%d a=%d n=%s", h.id, a.File, a.Line, a.Type, a.Name))
 	timer := time.NewTimer(s.limit)
 	defer timer.Stop()
 	follow := false

@@ -22,7 +22,7 @@ func (d *debugger) action(c *run.Context, a *module.Action) {
 
 // traceLine logs an action in the elders' form.
 func (d *debugger) traceLine(c *run.Context, a *module.Action) {
-	ctx, level := context.Background(), slogLevel(d.level)
+	ctx, level := context.Background(), run.LogLevel(d.level)
 	if !d.log.Enabled(ctx, level) {
 		return
 	}
@@ -70,7 +70,7 @@ func routeWord(k run.Kind) string {
 
 // assigned logs a variable behind an assignment.
 func (d *debugger) assigned(c *run.Context, v *pv.Var) {
-	level := slogLevel(d.level)
+	level := run.LogLevel(d.level)
 	if v.Get != nil && d.log.Enabled(context.Background(), level) {
 		d.write(level, fmt.Sprintf("%s%s:%d %s", d.prefix, c.File, c.Line, shown(v.Name, v.Get(c))))
 	}

@@ -52,12 +52,9 @@ func (p *pike) Exports() *module.Exports {
 	}
 }
 
-// levels are slog's for pike_log_level, from -5 on.
-var levels = [...]slog.Level{16, 14, 12, 12, slog.LevelError, slog.LevelWarn, 2, slog.LevelInfo, slog.LevelDebug}
-
 // Init prepares the counters.
 func (p *pike) Init(_ context.Context, h *module.Host) error {
-	p.log, p.level, p.epoch = h.Log, levels[p.logLevel+5], time.Now()
+	p.log, p.level, p.epoch = h.Log, run.LogLevel(p.logLevel), time.Now()
 	if old, ok := h.Old.(*pike); ok && len(module.Changed(old, p)) == 0 {
 		p.tree, p.epoch = old.tree, old.epoch
 		return nil
