@@ -59,7 +59,7 @@ func (t *Transaction) onReply(c *run.Context, i int) {
 	} else if !t.provisional(b, code) {
 		return
 	}
-	if b.onReply != nil && !t.replyRoute(c, b) && code < 200 {
+	if b.onReply != nil && !t.replyRoute(c, i) && code < 200 {
 		return
 	}
 	b = &t.legs[i] // the route may have started legs
@@ -87,8 +87,8 @@ func (t *Transaction) onReply(c *run.Context, i int) {
 // again deals with a final reply to a leg that has ended: a repeated 2xx, or a
 // late one, is passed on (RFC 6026 §7.1, §16.7); anything else ends here.
 func (t *Transaction) again(c *run.Context, i, code int) {
-	if b := &t.legs[i]; b.onReply != nil { // as Kamailio: for repetitions, too
-		t.replyRoute(c, b)
+	if t.legs[i].onReply != nil { // as Kamailio: for repetitions, too
+		t.replyRoute(c, i)
 	}
 	b := &t.legs[i] // the route may have started legs
 	if code/100 != 2 || t.method != sip.INVITE {
@@ -140,14 +140,15 @@ func (t *Transaction) provisional(b *branch, code int) bool {
 	return true
 }
 
-// replyRoute runs the leg's onreply_route; false when it dropped the reply.
-func (t *Transaction) replyRoute(c *run.Context, b *branch) bool {
+// replyRoute runs leg i's onreply_route; false when it dropped the reply. The
+// route may start legs, which moves those there are.
+func (t *Transaction) replyRoute(c *run.Context, i int) bool {
 	avps, xavps, flags, bflags := c.AVPs, c.XAVPs, c.Flags, c.Main.Flags
-	c.AVPs, c.XAVPs, c.Flags, c.Main.Flags = t.avps, t.xavps, t.flags, b.Flags
-	c.Route, c.RouteName = run.ReplyRoute, b.replyN
+	c.AVPs, c.XAVPs, c.Flags, c.Main.Flags = t.avps, t.xavps, t.flags, t.legs[i].Flags
+	c.Route, c.RouteName = run.ReplyRoute, t.legs[i].replyN
 	c.Dropped, c.Exited = false, false
-	b.onReply.Run(c)
-	t.avps, t.xavps, t.flags, b.Flags = c.AVPs, c.XAVPs, c.Flags, c.Main.Flags
+	t.legs[i].onReply.Run(c)
+	t.avps, t.xavps, t.flags, t.legs[i].Flags = c.AVPs, c.XAVPs, c.Flags, c.Main.Flags
 	c.AVPs, c.XAVPs, c.Flags, c.Main.Flags = avps, xavps, flags, bflags
 	ok := !c.Dropped
 	c.Dropped, c.Exited = false, false
