@@ -12,10 +12,10 @@ import (
 // documents below DESTDIR, and nothing anywhere else.
 func TestInstall(t *testing.T) {
 	if testing.Short() {
-		t.Skip("make install builds the programs; not with -short")
+		t.Skip("skipped: make install builds the programs; not with -short")
 	}
 	if _, err := exec.LookPath("make"); err != nil {
-		t.Skip("make is not installed")
+		t.Skip("skipped: make is not installed")
 	}
 	dest, bin := t.TempDir(), t.TempDir()
 	cmd := exec.Command("make", "-C", "../..", "install", "DESTDIR="+dest, "PREFIX=/usr", "BIN="+bin)

@@ -60,7 +60,7 @@ func TestPages(t *testing.T) {
 	}
 	man, err := exec.LookPath("man")
 	if err != nil {
-		t.Skip("man is not installed; the pages were not formatted")
+		t.Skip("skipped: man is not installed; the pages were not formatted")
 	}
 	for _, name := range []string{"sipctl.1", "sipctl-user.1", "sipctl-db.1", "sipctl-drouting.1", "sipctl-rpc.1", "sipcmd.1", "sipctl-elders.7"} {
 		cmd := exec.Command(man, "--warnings", "-E", "UTF-8", "-l", filepath.Join(dir, name))

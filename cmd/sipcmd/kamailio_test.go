@@ -56,7 +56,7 @@ func startKamailio(t *testing.T) (dir string, port int) {
 	bin, err := exec.LookPath("kamailio")
 	if err != nil {
 		if bin, err = exec.LookPath("/usr/sbin/kamailio"); err != nil {
-			t.Skip("kamailio is not installed: ", err)
+			t.Skip("skipped: kamailio is not installed: ", err)
 		}
 	}
 	dir = t.TempDir()
@@ -207,7 +207,7 @@ func realKamcmd(t *testing.T) string {
 			return path
 		}
 	}
-	t.Skip("kamcmd is not installed")
+	t.Skip("skipped: kamcmd is not installed")
 	return ""
 }
 

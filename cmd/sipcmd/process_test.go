@@ -117,7 +117,7 @@ func dump(t testing.TB, program, address, form string) (printed, memory int64) {
 	}
 	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	if !ok {
-		t.Skip("how much memory a process had is not known here")
+		t.Skip("skipped: how much memory a process had is not known here")
 	}
 	return int64(n), usage.Maxrss << 10
 }

@@ -78,7 +78,7 @@ func onTerminal(t *testing.T, dir string, args ...string) (*exec.Cmd, *screen, f
 		`SIPCMD_PAGER=while read -r l; do echo "pager: $l"; done`)
 	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 100})
 	if errors.Is(err, os.ErrPermission) || errors.Is(err, os.ErrNotExist) {
-		t.Skip("no pseudo terminal here: ", err)
+		t.Skip("skipped: no pseudo terminal here: ", err)
 	}
 	if err != nil {
 		t.Fatal(err)

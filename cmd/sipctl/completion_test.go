@@ -61,7 +61,7 @@ func TestCompletion(t *testing.T) {
 		}
 	}
 	if _, err := exec.LookPath("bash"); err != nil {
-		t.Skip("bash is not installed")
+		t.Skip("skipped: bash is not installed")
 	}
 	text, err := sipctl("completion", "bash").Output()
 	if err != nil {

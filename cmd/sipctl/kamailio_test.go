@@ -50,7 +50,7 @@ request_route {
 // the right password only, and in the domain that sipctl added.
 func TestKamailioAuthenticates(t *testing.T) {
 	if _, err := exec.LookPath("kamailio"); err != nil {
-		t.Skip("kamailio is not installed")
+		t.Skip("skipped: kamailio is not installed")
 	}
 	file := filepath.Join(t.TempDir(), "sip.db")
 	for _, args := range [][]string{
@@ -168,16 +168,16 @@ func (p *phone) register(t *testing.T, user, domain, password string) string {
 func TestKamdbctl(t *testing.T) {
 	scripts, _ := filepath.Glob("/usr/share/kamailio/db_sqlite/*-create.sql")
 	if len(scripts) == 0 {
-		t.Skip("kamailio's scripts for SQLite are not installed")
+		t.Skip("skipped: kamailio's scripts for SQLite are not installed")
 	}
 	if _, err := exec.LookPath("sqlite3"); err != nil {
-		t.Skip("sqlite3 is not installed")
+		t.Skip("skipped: sqlite3 is not installed")
 	}
 	file := filepath.Join(t.TempDir(), "kamailio.db")
 	for _, name := range []string{"standard", "acc", "lcr", "domain", "group", "permissions", "registrar", "usrloc", "msilo", "alias_db", "uri_db", "speeddial", "avpops", "auth_db", "pdt", "dialog", "dispatcher", "dialplan", "topos"} {
 		in, err := os.Open("/usr/share/kamailio/db_sqlite/" + name + "-create.sql")
 		if err != nil {
-			t.Skip("kamailio's scripts are others here: ", err)
+			t.Skip("skipped: kamailio's scripts are others here: ", err)
 		}
 		cmd := exec.Command("sqlite3", file)
 		cmd.Stdin = in

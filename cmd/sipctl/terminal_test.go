@@ -52,7 +52,7 @@ func start(t *testing.T, cmd *exec.Cmd) *terminal {
 	t.Helper()
 	tty, err := pty.Start(cmd)
 	if errors.Is(err, os.ErrPermission) || errors.Is(err, os.ErrNotExist) {
-		t.Skip("no pseudo terminal here: ", err)
+		t.Skip("skipped: no pseudo terminal here: ", err)
 	}
 	if err != nil {
 		t.Fatal(err)

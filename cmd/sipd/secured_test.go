@@ -60,7 +60,7 @@ func otherAddress(t *testing.T) string {
 			return n.IP.String()
 		}
 	}
-	t.Skip("this machine has no address but loopback")
+	t.Skip("skipped: this machine has no address but loopback")
 	return ""
 }
 

@@ -39,7 +39,7 @@ func Dir(t testing.TB) string {
 	}
 	dir := filepath.Join(shared, "golden")
 	if _, err := os.Stat(dir); err != nil {
-		t.Skip("the recorded answers are not here (set SIPD_SHARED): ", err)
+		t.Skip("skipped: the recorded answers are not here (set SIPD_SHARED): ", err)
 	}
 	return dir
 }
@@ -136,7 +136,7 @@ func Kamcmd(t testing.TB, address string, args ...string) string {
 	t.Helper()
 	path, err := exec.LookPath("kamcmd")
 	if err != nil {
-		t.Skip("kamcmd is not installed: ", err)
+		t.Skip("skipped: kamcmd is not installed: ", err)
 	}
 	cmd := exec.CommandContext(t.Context(), path, append([]string{"-s", address}, args...)...)
 	var stderr bytes.Buffer
