@@ -200,16 +200,16 @@ func (f *flags) run(ctx context.Context, stdout io.Writer) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	signal.Ignore(syscall.SIGPIPE)
-	go reloadOnHangup(ctx, r)
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP) // before others can know us: unheard, it would end the process
+	defer signal.Stop(hup)
+	go reloadOn(ctx, hup, r)
 	return r.Serve(ctx)
 }
 
-// reloadOnHangup reads the configuration again at each SIGHUP. What comes of it
-// is in the log.
-func reloadOnHangup(ctx context.Context, r *router.Router) {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
+// reloadOn reads the configuration again at each signal, until ctx ends. What
+// comes of it is in the log.
+func reloadOn(ctx context.Context, hup <-chan os.Signal, r *router.Router) {
 	for {
 		select {
 		case <-ctx.Done():
