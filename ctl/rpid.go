@@ -208,10 +208,7 @@ func (a *App) rpidList(ctx context.Context, l *nameFlags) error {
 	if err != nil {
 		return err
 	}
-	pager := db.Filter{Limit: l.limit, Offset: l.offset}.Pager()
-	if len(l.sort) > 0 {
-		pager = db.Filter{}.Pager()
-	}
+	pager := l.filter().Pager() // its names are matched twice, which changes nothing
 	for who, err := range x.all(ctx, l.Domain, l.Match) {
 		if err != nil {
 			return err
