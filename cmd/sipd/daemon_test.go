@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -208,7 +209,6 @@ func peer(t testing.TB, name, pkg string) string {
 func users(t testing.TB) string {
 	t.Helper()
 	url := "sqlite://" + filepath.Join(t.TempDir(), "sipd.db")
-	ctl := tool(t, "sipctl")
 	for _, step := range [][]string{
 		{"", "db", "create", "--flavour", "kamailio"},
 		{"", "domain", "add", "example.com"},
@@ -216,13 +216,21 @@ func users(t testing.TB) string {
 		{"builder\n", "user", "add", "bob@example.com", "--password-stdin"},
 		{"cpw\n", "user", "add", "carol@example.com", "--password-stdin"},
 	} {
-		cmd := exec.Command(ctl, append([]string{"--db", url}, step[1:]...)...)
-		cmd.Stdin = strings.NewReader(step[0])
-		if b, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("sipctl %s: %v\n%s", strings.Join(step[1:], " "), err, b)
-		}
+		sipctl(t, url, step[0], step[1:]...)
 	}
 	return url
+}
+
+// sipctl runs our provisioning tool on a database; it must end well.
+func sipctl(t testing.TB, url, stdin string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(tool(t, "sipctl"), append([]string{"--db", url}, args...)...)
+	cmd.Stdin = strings.NewReader(stdin)
+	b, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("sipctl %s: %v\n%s", strings.Join(args, " "), err, b)
+	}
+	return string(b)
 }
 
 const defaultConfig = "../../docs/sipd.cfg"
@@ -245,15 +253,21 @@ func configFile(t testing.TB, text string) string {
 	return path
 }
 
-// sipdTool runs a command of ours that must end well.
-func sipdTool(t testing.TB, bin string) func(args ...string) {
-	return func(args ...string) {
-		t.Helper()
-		if b, err := exec.Command(bin, args...).CombinedOutput(); err != nil {
-			t.Fatalf("%s %s: %v\n%s", filepath.Base(bin), strings.Join(args, " "), err, b)
+// withPorts puts free ports into a configuration, one for each word such as
+// TLSPORT, and tells which.
+func withPorts(t testing.TB, text string) (string, map[string]int) {
+	t.Helper()
+	ports := make(map[string]int)
+	text = portRE.ReplaceAllStringFunc(text, func(word string) string {
+		if ports[word] == 0 {
+			ports[word] = sockettest.Port(t)
 		}
-	}
+		return fmt.Sprint(ports[word])
+	})
+	return text, ports
 }
+
+var portRE = regexp.MustCompile(`[A-Z]+PORT\b`)
 
 // sqlite changes an embedded database behind our back.
 func sqlite(t testing.TB, path, statement string) {

@@ -19,7 +19,6 @@ import (
 	"sipd/rpc"
 	"sipd/rpc/binrpc"
 	"sipd/rpc/rpctest"
-	"sipd/rpc/socket/sockettest"
 )
 
 const goldenConfig = `
@@ -298,8 +297,7 @@ func TestGolden(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal("no recordings", err)
 	}
-	jsonPort, xmlPort := sockettest.Port(t), sockettest.Port(t)
-	config := strings.NewReplacer("JSONPORT", fmt.Sprint(jsonPort), "XMLPORT", fmt.Sprint(xmlPort)).Replace(goldenConfig)
+	config, port := withPorts(t, goldenConfig)
 	s := serve(t, configFile(t, config), "-l", "udp:ADDR", "-l", "tcp:ADDR")
 	c, err := binrpc.Dial(t.Context(), binrpc.Address{Net: "unixs", Path: s.Ctl}, binrpc.Options{})
 	if err != nil {
@@ -334,11 +332,11 @@ func TestGolden(t *testing.T) {
 			got := map[string]shape{"BinRPC": ofBinRPC(t, vals, err)}
 			want := map[string]shape{"BinRPC": recordedShape(t, rec)}
 			if request := parts[i]["jsonrpc request"]; request != "" && httpBody(parts[i]["jsonrpc reply"]) != "" {
-				got["JSON-RPC"] = ofJSON(t, postBody(t, fmt.Sprintf("http://127.0.0.1:%d/RPC", jsonPort), "application/json", here(request)))
+				got["JSON-RPC"] = ofJSON(t, postBody(t, fmt.Sprintf("http://127.0.0.1:%d/RPC", port["JSONPORT"]), "application/json", here(request)))
 				want["JSON-RPC"] = ofJSON(t, httpBody(parts[i]["jsonrpc reply"]))
 			}
 			if request := parts[i]["xmlrpc request"]; request != "" && httpBody(parts[i]["xmlrpc reply"]) != "" {
-				got["XML-RPC"] = ofXML(t, postBody(t, fmt.Sprintf("http://127.0.0.1:%d/RPC2", xmlPort), "text/xml", here(request)))
+				got["XML-RPC"] = ofXML(t, postBody(t, fmt.Sprintf("http://127.0.0.1:%d/RPC2", port["XMLPORT"]), "text/xml", here(request)))
 				want["XML-RPC"] = ofXML(t, httpBody(parts[i]["xmlrpc reply"]))
 			}
 			if answersOtherwise[rec.Method] != "" {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -201,13 +200,11 @@ func TestSecondDaemon(t *testing.T) {
 // TestBadDatabases wants one sentence each that says what is wrong and which
 // command helps.
 func TestBadDatabases(t *testing.T) {
-	ctl := tool(t, "sipctl")
 	dir := t.TempDir()
 	ser := "sqlite://" + filepath.Join(dir, "ser.db")
-	run := sipdTool(t, ctl)
-	run("--db", ser, "db", "create", "--flavour", "ser")
+	sipctl(t, ser, "", "db", "create", "--flavour", "ser")
 	old := "sqlite://" + filepath.Join(dir, "old.db")
-	run("--db", old, "db", "create", "--flavour", "kamailio")
+	sipctl(t, old, "", "db", "create", "--flavour", "kamailio")
 	sqlite(t, filepath.Join(dir, "old.db"), "UPDATE version SET table_version = 3 WHERE table_name = 'subscriber'")
 	for _, tt := range []struct {
 		name, url string
@@ -247,13 +244,10 @@ func TestBadDatabases(t *testing.T) {
 // the same, each mistake once; --offline does not.
 func TestDatabaseVerdict(t *testing.T) {
 	dir := t.TempDir()
-	sipctl := tool(t, "sipctl")
 	make := func(name string, steps ...[]string) string {
 		url := "sqlite://" + filepath.Join(dir, name)
 		for _, step := range steps {
-			if b, err := exec.Command(sipctl, append([]string{"--db", url}, step...)...).CombinedOutput(); err != nil {
-				t.Fatalf("sipctl %v: %v\n%s", step, err, b)
-			}
+			sipctl(t, url, "", step...)
 		}
 		return url
 	}

@@ -11,8 +11,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"sipd/rpc/socket/sockettest"
 )
 
 // malformedConfig serves the wires that TestMalformed leaves out.
@@ -65,9 +63,9 @@ var (
 // call on each wire is answered.
 func TestMalformedPackets(t *testing.T) {
 	dir := t.TempDir()
-	tcp, udp := sockettest.Port(t), sockettest.Port(t)
-	config := strings.NewReplacer("DIR", dir, "TCPPORT", fmt.Sprint(tcp), "UDPPORT", fmt.Sprint(udp)).Replace(malformedConfig)
+	config, port := withPorts(t, strings.ReplaceAll(malformedConfig, "DIR", dir))
 	s := serve(t, configFile(t, config), "-l", "udp:ADDR")
+	tcp, udp := fmt.Sprintf("127.0.0.1:%d", port["TCPPORT"]), fmt.Sprintf("127.0.0.1:%d", port["UDPPORT"])
 	wires := []struct {
 		network, addr string
 		seeds         []string
@@ -75,8 +73,8 @@ func TestMalformedPackets(t *testing.T) {
 	}{
 		{"unix", dir + "/ctl", brokenBinRPC, "unixs:" + dir + "/ctl"},
 		{"unixgram", dir + "/ctl.d", brokenBinRPC, "unixd:" + dir + "/ctl.d"},
-		{"tcp", fmt.Sprintf("127.0.0.1:%d", tcp), brokenBinRPC, fmt.Sprintf("tcp:127.0.0.1:%d", tcp)},
-		{"udp", fmt.Sprintf("127.0.0.1:%d", udp), brokenBinRPC, fmt.Sprintf("udp:127.0.0.1:%d", udp)},
+		{"tcp", tcp, brokenBinRPC, "tcp:" + tcp},
+		{"udp", udp, brokenBinRPC, "udp:" + udp},
 		{"fifo", dir + "/ser_fifo", brokenLines, ""},
 		{"fifo", dir + "/mi_fifo", brokenLines, ""},
 		{"fifo", dir + "/json_fifo", brokenLines, ""},
@@ -89,12 +87,7 @@ func TestMalformedPackets(t *testing.T) {
 				}
 			}
 		}
-		flood(1000)
-		before := resident(t, s)
-		flood(9000)
-		if after := resident(t, s); after > before+32<<20 {
-			t.Errorf("after 10000 packets to %s memory went from %d to %d KiB", w.addr, before>>10, after>>10)
-		}
+		s.keepsMemory(t, "10000 packets to "+w.addr, func() { flood(1000) }, func() { flood(9000) })
 		if w.call != "" {
 			if got := command(t, tool(t, "sipcmd"), "-s", w.call, "core.version"); !strings.HasPrefix(got, "sipd ") {
 				t.Errorf("after it core.version on %s is %q", w.call, got)
@@ -102,10 +95,7 @@ func TestMalformedPackets(t *testing.T) {
 		}
 	}
 	for pipe, method := range map[string]string{"ser_fifo": "core.version", "mi_fifo": "version"} {
-		askPipe(t, s, filepath.Join(dir, pipe), method)
-	}
-	if strings.Contains(s.Log.String(), "panic") {
-		t.Errorf("something panicked:\n%s", s.Log)
+		overPipe(t, filepath.Join(dir, pipe), "\n\n:"+method+":REPLY\n\n") // behind the rests of what was broken
 	}
 }
 
@@ -134,38 +124,24 @@ func throw(network, addr string, packet []byte) error {
 	return nil
 }
 
-// askPipe calls a method over a pipe, behind the rests of what was broken, and
-// wants an answer.
-func askPipe(t *testing.T, s *server, pipe, method string) {
+// keepsMemory floods a daemon twice, the first time to let it take what it
+// needs, and wants its memory to stay there the second time.
+func (s *server) keepsMemory(t *testing.T, what string, first, second func()) {
 	t.Helper()
-	reply := fmt.Sprintf("sipd_test_%d_%s", os.Getpid(), filepath.Base(pipe))
-	path := filepath.Join("/tmp", reply)
-	if err := syscall.Mkfifo(path, 0o666); err != nil {
-		t.Skip("no pipes here:", err)
-	}
-	defer os.Remove(path)
-	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if err := throw("fifo", pipe, []byte("\n\n:"+method+":"+reply+"\n\n")); err != nil {
-		t.Fatal(err)
-	}
-	_ = f.SetReadDeadline(time.Now().Add(10 * time.Second))
-	b := make([]byte, 4096)
-	n, err := f.Read(b)
-	if err != nil || n == 0 {
-		t.Errorf("%s answers nothing after it: %v\n%s", pipe, err, s.Log)
+	first()
+	before := s.resident(t)
+	second()
+	if after := s.resident(t); after > before+32<<20 {
+		t.Errorf("by %s memory went from %d to %d KiB", what, before>>10, after>>10)
 	}
 }
 
 // resident is the daemon's memory in octets.
-func resident(t *testing.T, s *server) int {
+func (s *server) resident(t *testing.T) int {
 	t.Helper()
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", s.cmd.Process.Pid))
 	if err != nil {
-		t.Skip("no /proc here")
+		t.Skipf("skipped: there is no /proc here: %v", err)
 	}
 	var size, pages int
 	_, _ = fmt.Sscan(string(b), &size, &pages)

@@ -48,19 +48,10 @@ var passwords = map[string]string{"alice": "wonderland", "bob": "builder", "caro
 func directory(t *testing.T, e db.Engine) string {
 	t.Helper()
 	url := dbtest.URL(t, e)
-	ctl := tool(t, "sipctl")
-	run := func(stdin string, args ...string) {
-		t.Helper()
-		cmd := exec.Command(ctl, append([]string{"--db", url}, args...)...)
-		cmd.Stdin = strings.NewReader(stdin)
-		if b, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("sipctl %s: %v\n%s", strings.Join(args, " "), err, b)
-		}
-	}
-	run("", "db", "create", "--flavour", "kamailio", "--group", "standard,presence")
-	run("", "domain", "add", "example.com")
+	sipctl(t, url, "", "db", "create", "--flavour", "kamailio", "--group", "standard,presence")
+	sipctl(t, url, "", "domain", "add", "example.com")
 	for user, password := range passwords {
-		run(password+"\n", "user", "add", user+"@example.com", "--password-stdin", "--plaintext")
+		sipctl(t, url, password+"\n", "user", "add", user+"@example.com", "--password-stdin", "--plaintext")
 	}
 	var alter []string
 	for _, table := range []string{"acc", "missed_calls"} {
@@ -68,7 +59,7 @@ func directory(t *testing.T, e db.Engine) string {
 			alter = append(alter, "ALTER TABLE "+table+" ADD COLUMN "+column+" VARCHAR(128) NOT NULL DEFAULT ''")
 		}
 	}
-	run("", append([]string{"db", "exec"}, alter...)...)
+	sipctl(t, url, "", append([]string{"db", "exec"}, alter...)...)
 	return url
 }
 
@@ -139,11 +130,7 @@ func (s *scene) call(t *testing.T, from *phone.Phone, to string, at *phone.Phone
 
 func (s *scene) sipctl(t *testing.T, args ...string) string {
 	t.Helper()
-	b, err := exec.Command(tool(t, "sipctl"), append([]string{"--db", s.url}, args...)...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("sipctl %s: %v\n%s", strings.Join(args, " "), err, b)
-	}
-	return string(b)
+	return sipctl(t, s.url, "", args...)
 }
 
 // scenarios are what the defines are for. A define stands with those that it
@@ -294,7 +281,7 @@ var seedScenarios = []struct {
 		t.Error("60 requests at once are answered")
 	}},
 	{define: "JSONRPC", only: "5.6", play: func(t *testing.T, s *scene) {
-		_, body := post(t, s.server, "/RPC", `{"jsonrpc":"2.0","method":"core.version","id":1}`)
+		_, body := post(t, s.server, "/RPC", jsonCall)
 		if !strings.Contains(body, `"result"`) || !strings.Contains(body, "sipd ") {
 			t.Errorf("JSON-RPC answers %s", body)
 		}

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"sipd/router/transport/certtest"
-	"sipd/rpc/socket/sockettest"
 )
 
 // securedConfig serves the wires that other machines reach, guarded as they
@@ -21,30 +20,17 @@ const securedConfig = `#!KAMAILIO
 enable_tls=yes
 log_stderror=yes
 debug=2
-tcp_accept_no_cl=yes
 listen=udp:127.0.0.1:UDPPORT
 listen=tls:HOST:TLSPORT
 rpc_credentials="credentials"
 rpc_certificate="server.pem"
 rpc_ca_list="ca.pem"
-loadmodule "sl.so"
 loadmodule "tls.so"
-loadmodule "xhttp.so"
-loadmodule "xmlrpc.so"
-loadmodule "jsonrpcs.so"
-loadmodule "ctl.so"
-loadmodule "cfg_rpc.so"
-modparam("tls", "config", "tls.cfg")
+loadmodule "cfg_rpc.so"` + httpOnSIP + `modparam("tls", "config", "tls.cfg")
 modparam("ctl", "binrpc", "tls:HOST:BINPORT")
 modparam("jsonrpcs", "transport", 1)
 modparam("jsonrpcs", "listen", "https://HOST:JSONPORT")
 modparam("xmlrpc", "listen", "https://HOST:XMLPORT")
-modparam("xhttp", "url_skip", "^/RPC2")
-modparam("xmlrpc", "route", "RPC")
-modparam("xmlrpc", "url_match", "^/RPC2")
-request_route { sl_send_reply("200", "OK"); }
-route[RPC] { dispatch_rpc(); }
-event_route[xhttp:request] { jsonrpc_dispatch(); }
 `
 
 // otherAddress is an address of this machine that is no loopback: who calls
@@ -69,10 +55,9 @@ func otherAddress(t *testing.T) string {
 func TestSecuredWires(t *testing.T) {
 	host := otherAddress(t)
 	ca := certtest.New(t, "ca")
-	port := func() string { return fmt.Sprint(sockettest.Port(t)) }
-	tlsPort, bin, json, xml := port(), port(), port(), port()
-	path := configFile(t, strings.NewReplacer("HOST", host, "UDPPORT", port(), "TLSPORT", tlsPort,
-		"BINPORT", bin, "JSONPORT", json, "XMLPORT", xml).Replace(securedConfig))
+	config, port := withPorts(t, strings.ReplaceAll(securedConfig, "HOST", host))
+	at := func(word string) string { return fmt.Sprintf("%s:%d", host, port[word]) }
+	path := configFile(t, config)
 	dir := filepath.Dir(path)
 	roots := ca.Write(t, dir, "ca.pem")
 	certtest.Write(t, dir, "server.pem", ca.Issue(t, time.Hour, "sip.example.com", host))
@@ -92,8 +77,8 @@ func TestSecuredWires(t *testing.T) {
 	s := serve(t, path)
 
 	for _, addr := range []string{
-		"tls:" + host + ":" + bin, "jsonrpc+https://" + host + ":" + json + "/RPC", "xmlrpc+https://" + host + ":" + xml + "/RPC2",
-		"jsonrpc+https://" + host + ":" + tlsPort + "/jsonrpc", "xmlrpc+https://" + host + ":" + tlsPort + "/RPC2",
+		"tls:" + at("BINPORT"), "jsonrpc+https://" + at("JSONPORT") + "/RPC", "xmlrpc+https://" + at("XMLPORT") + "/RPC2",
+		"jsonrpc+https://" + at("TLSPORT") + "/jsonrpc", "xmlrpc+https://" + at("TLSPORT") + "/RPC2",
 	} {
 		call := func(who string, words ...string) (string, int) {
 			cmd := exec.CommandContext(t.Context(), tool(t, "sipcmd"), append(append([]string{"-s", addr, "--ca", roots}, args[who]...), words...)...)

@@ -40,8 +40,8 @@ request_route {
 // what the script sees of it, and exchanges the server's certificate.
 func TestTLS(t *testing.T) {
 	ca := certtest.New(t, "ca")
-	port := sockettest.Port(t)
-	path := configFile(t, strings.NewReplacer("UDPPORT", fmt.Sprint(sockettest.Port(t)), "TLSPORT", fmt.Sprint(port)).Replace(tlsConfig))
+	config, port := withPorts(t, tlsConfig)
+	path := configFile(t, config)
 	dir := filepath.Dir(path)
 	ca.Write(t, dir, "ca.pem")
 	certtest.Write(t, dir, "server.pem", ca.Issue(t, time.Hour, "example.com"))
@@ -52,7 +52,7 @@ func TestTLS(t *testing.T) {
 	ask := func(conf *tls.Config) string {
 		t.Helper()
 		conf.RootCAs = ca.Pool()
-		c, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port), conf)
+		c, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port["TLSPORT"]), conf)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -37,7 +37,7 @@ request_route { sl_send_reply("200", "OK"); }
 // answer), and the next call to be answered.
 func TestWhatKillsKamailio(t *testing.T) {
 	dir := t.TempDir()
-	s := serve(t, configFile(t, strings.ReplaceAll(wedgeConfig, "DIR", dir)), "-l", "udp:ADDR")
+	serve(t, configFile(t, strings.ReplaceAll(wedgeConfig, "DIR", dir)), "-l", "udp:ADDR")
 	ctl, pipe, json := dir+"/ctl", dir+"/ser_fifo", dir+"/json_fifo"
 	bin := func(method string, args ...rpc.Value) string {
 		b, err := binrpc.AppendRequest(nil, 1, method, args)
@@ -89,9 +89,6 @@ func TestWhatKillsKamailio(t *testing.T) {
 				t.Errorf("after it the pipe of JSON-RPC answers %q", got)
 			}
 		})
-	}
-	if strings.Contains(s.Log.String(), "panic") {
-		t.Errorf("something panicked:\n%s", s.Log)
 	}
 }
 
