@@ -92,11 +92,8 @@ func (n *Node) Add(c *Node) {
 	n.Children = append(n.Children, c)
 }
 
-// Remove takes a node out.
-func (n *Node) Remove(c *Node) {
-	n.Children = slices.DeleteFunc(n.Children, func(x *Node) bool { return x == c })
-	c.Parent = nil
-}
+// RemoveFunc takes the nodes in n out for which del says so.
+func (n *Node) RemoveFunc(del func(*Node) bool) { n.Children = slices.DeleteFunc(n.Children, del) }
 
 // Copy is the node alone or with all that is in it (deep), as a tree of its own:
 // namespaces that the copy uses and that are declared around the node are

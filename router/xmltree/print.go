@@ -93,7 +93,7 @@ func (p *printer) quoted(s string) {
 }
 
 func (p *printer) escape(s string, attr bool) {
-	for i, r := range s {
+	for _, r := range s {
 		switch {
 		case r == '<':
 			p.b = append(p.b, "&lt;"...)
@@ -110,7 +110,7 @@ func (p *printer) escape(s string, attr bool) {
 		case p.ascii:
 			p.b = fmt.Appendf(p.b, "&#x%X;", r)
 		default:
-			p.b = append(p.b, s[i:i+utf8.RuneLen(r)]...)
+			p.b = utf8.AppendRune(p.b, r) // what is no UTF-8 becomes U+FFFD
 		}
 	}
 }

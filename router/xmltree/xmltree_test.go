@@ -70,12 +70,24 @@ func TestTree(t *testing.T) {
 	if got, want := c.String(), "<?xml version=\"1.0\"?>\n<a xmlns=\"u\" xmlns:q=\"v\" q:id=\"2\"/>\n"; got != want {
 		t.Errorf("copy: %s", got)
 	}
-	r.Remove(a)
+	r.RemoveFunc(func(n *Node) bool { return n == a })
 	r.Add(&Node{Kind: Text, Text: "1"})
 	r.Add(&Node{Kind: Text, Text: "2"})
 	r.Child("c").SetContent("<")
 	if got, want := d.String(), "<?xml version=\"1.0\"?>\n<r xmlns=\"u\" xmlns:q=\"v\"><a q:id=\"2\"/><c>&lt;</c>12</r>\n"; got != want {
 		t.Errorf("changed: %s", got)
+	}
+}
+
+// TestNoUTF8: what was put in and is no UTF-8 does not end the printing.
+func TestNoUTF8(t *testing.T) {
+	for _, encoding := range []string{"", "UTF-8"} {
+		n := &Node{Name: "a"}
+		n.SetContent("x\xff")
+		d := &Document{Encoding: encoding, Nodes: []*Node{n}}
+		if again, err := Parse(d.String()); err != nil || again.Root().Content() != "x\uFFFD" {
+			t.Errorf("encoding %q: %q, %v", encoding, d, err)
+		}
 	}
 }
 

@@ -56,17 +56,14 @@ func transform(root, t *xmltree.Node, name string) {
 	if first == nil || first.Parent == nil {
 		return
 	}
-	of := first.Parent
 	word := strings.TrimSpace(t.Content())
 	if strings.EqualFold(word, "true") || t.Child(all) != nil {
 		return
 	}
 	none := strings.EqualFold(word, "false")
-	for _, n := range of.Elements(name) {
-		if none || !slices.ContainsFunc(t.Children, func(p *xmltree.Node) bool { return names(p, n) }) {
-			of.Remove(n)
-		}
-	}
+	first.Parent.RemoveFunc(func(n *xmltree.Node) bool {
+		return n.Is(name) && (none || !slices.ContainsFunc(t.Children, func(p *xmltree.Node) bool { return names(p, n) }))
+	})
 }
 
 // names says whether what a transformation provides is an element.
