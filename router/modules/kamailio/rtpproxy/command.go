@@ -177,24 +177,27 @@ func viaBranch(m *sip.Message, n int) string {
 	return ""
 }
 
-// send asks the call's relay, and others while one does not answer.
-func (m *mod) send(c *run.Context, callID string, command func(*node) string) (reply string, n *node, err error) {
-	for {
-		n = m.choose(m.set(c), callID)
+// send asks the call's relay, and others while one does not answer: each of them
+// once, and once more when all were down, for one may tell its version and answer
+// nothing else.
+func (m *mod) send(c *run.Context, callID string, command func(*node) string) (reply string, err error) {
+	for range 2*len(m.nodes) + 1 {
+		n := m.choose(m.set(c), callID)
 		if n == nil {
 			if err == nil {
 				err = fmt.Errorf("no media relay of set %d is up", m.set(c))
 			}
-			return "", nil, err
+			return "", err
 		}
 		if m.instanceVar.Set != nil {
 			m.instanceVar.Set(c, run.Str(n.url))
 		}
 		if reply, err = n.ask(m, command(n)); err == nil {
-			return reply, n, nil
+			return reply, nil
 		}
 		n.disable(m, err)
 	}
+	return "", err
 }
 
 // destroy ends the call: D call-id from-tag [to-tag].
@@ -211,10 +214,7 @@ func (m *mod) destroy(c *run.Context, o *options, _ string) int {
 	if k.to != "" && !o.noTo {
 		command += " " + k.to
 	}
-	if _, _, err := m.send(c, k.id, func(*node) string { return command }); err != nil {
-		return m.failed(c, err)
-	}
-	return 1
+	return m.plain(c, k.id, command)
 }
 
 func (m *mod) offer(c *run.Context, o *options, ip string) int { return m.describe(c, o, ip, true) }
@@ -305,7 +305,7 @@ func (m *mod) sides(c *run.Context) (call, error) {
 }
 
 func (m *mod) plain(c *run.Context, callID, command string) int {
-	if _, _, err := m.send(c, callID, func(*node) string { return command }); err != nil {
+	if _, err := m.send(c, callID, func(*node) string { return command }); err != nil {
 		return m.failed(c, err)
 	}
 	return 1
@@ -321,7 +321,7 @@ func (m *mod) stat(c *run.Context) run.Value {
 	if k.to != "" {
 		command += ";1 " + k.to
 	}
-	reply, _, err := m.send(c, k.id, func(*node) string { return command })
+	reply, err := m.send(c, k.id, func(*node) string { return command })
 	if err != nil {
 		m.failed(c, err)
 		return run.Null

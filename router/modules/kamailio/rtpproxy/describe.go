@@ -168,7 +168,7 @@ func (w *work) ask(i int, callID string, media *sip.SDPMedia, addr sip.SDPAddr) 
 		}
 		tail += " " + w.m.timeoutSocket + " " + tag
 	}
-	reply, _, err := w.m.send(w.c, callID, func(n *node) string { return letter + w.common + w.perNode(n, media) + tail })
+	reply, err := w.m.send(w.c, callID, func(n *node) string { return letter + w.common + w.perNode(n, media) + tail })
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", errNoRelay, err)
 	}

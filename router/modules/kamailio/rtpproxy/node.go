@@ -8,7 +8,6 @@ import (
 	"net"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,12 +28,8 @@ type node struct {
 	// it off.
 	disabledUntil atomic.Int64
 	off           atomic.Bool
-	// repacket and payloads say what it can do besides.
-	repacket, payloads atomic.Bool
-
-	mu sync.Mutex
-	// mu guards the field below.
-	tested bool // the relay was asked what it can do
+	// repacket and payloads say what it can do besides, tested that it was asked.
+	repacket, payloads, tested atomic.Bool
 }
 
 // maxReply bounds what a unix socket answers.
@@ -119,9 +114,7 @@ func (n *node) inherit(o *node) {
 	n.off.Store(o.off.Load())
 	n.repacket.Store(o.repacket.Load())
 	n.payloads.Store(o.payloads.Load())
-	o.mu.Lock()
-	n.tested = o.tested
-	o.mu.Unlock()
+	n.tested.Store(o.tested.Load())
 }
 
 // up says whether the relay may be asked now, or be tried again.
@@ -133,13 +126,10 @@ func (n *node) up(now time.Time) bool {
 // ready asks a relay what it can do, when that is not known or it was down; it
 // says whether the relay may be used.
 func (n *node) ready(m *mod) bool {
-	n.mu.Lock()
-	tested := n.tested
-	n.mu.Unlock()
-	if n.off.Load() {
+	switch {
+	case n.off.Load():
 		return false
-	}
-	if tested && n.disabledUntil.Load() == 0 {
+	case n.tested.Load() && n.disabledUntil.Load() == 0:
 		return true
 	}
 	return n.test(m)
@@ -160,9 +150,7 @@ func (n *node) test(m *mod) bool {
 	}
 	n.repacket.Store(n.can(m, canRepacket))
 	n.payloads.Store(n.can(m, canPayloads))
-	n.mu.Lock()
-	n.tested = true
-	n.mu.Unlock()
+	n.tested.Store(true)
 	n.disabledUntil.Store(0)
 	return true
 }

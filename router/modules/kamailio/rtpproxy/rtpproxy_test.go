@@ -32,6 +32,7 @@ type relay struct {
 	got  []string
 	mute bool
 	old  bool // lacks everything optional
+	deaf bool // tells its version and answers nothing else
 	port int
 }
 
@@ -106,6 +107,9 @@ func (r *relay) answer(command string) (string, bool) {
 		return "1", true
 	}
 	r.got = append(r.got, command)
+	if r.deaf {
+		return "", false
+	}
 	switch command[0] {
 	case 'U', 'L':
 		r.port += 2
@@ -303,6 +307,21 @@ func TestOnlyRelay(t *testing.T) {
 	}
 	if rc := r.Call("rtpproxy_offer"); rc != 1 {
 		t.Errorf("when an operator says so: %d; log %s", rc, r.Log())
+	}
+}
+
+// TestDeafRelays: relays that tell their version and answer no command do not hold
+// up a call for ever.
+func TestDeafRelays(t *testing.T) {
+	a, b := newUnixRelay(t), newUnixRelay(t)
+	a.deaf, b.deaf = true, true
+	r := moduletest.New(t, rtpproxy.New()).Param("rtpproxy", "rtpproxy_sock", a.url+" "+b.url).Start()
+	r.Message(message("INVITE sip:bob@example.com SIP/2.0", "", sdp))
+	if rc := r.Call("rtpproxy_offer"); rc != -3 {
+		t.Errorf("rtpproxy_offer: %d, want -3", rc)
+	}
+	if n, m := len(a.commands()), len(b.commands()); n == 0 || m == 0 || n+m > 5 {
+		t.Errorf("asked %d and %d times, want each, and 5 times at most", n, m)
 	}
 }
 
