@@ -58,7 +58,7 @@ func (m *mod) readSubscribe(c *run.Context, watcher string) (*subscription, erro
 	if s.event, s.eventID = m.events.Header(c.Msg.Value(h)); s.event == nil {
 		return nil, errEvent
 	}
-	s.sub.event = s.event.Name
+	s.eventID, s.sub.event = strings.Clone(s.eventID), s.event.Name // kept without the message
 	if err := m.readLife(c.Msg, s); err != nil {
 		return nil, err
 	}
@@ -167,7 +167,7 @@ func recorded(msg *sip.Message) (string, error) {
 		n := it.NameAddr()
 		list = append(list, msg.Raw()[n.Start:n.End])
 	}
-	return strings.Join(list, ","), it.Err()
+	return strings.Clone(strings.Join(list, ",")), it.Err() // one alone is a piece of the message
 }
 
 // localContact is the address that a request came to, as a URI.
