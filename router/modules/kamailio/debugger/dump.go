@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 
@@ -45,11 +46,13 @@ func (s *seen) note(v pv.Var) {
 	s.vars[v.Name] = v
 }
 
-// each calls f for the variables that the mask asks for.
+// each calls f for the variables that the mask asks for, without the lock: one
+// that is read may ask a database.
 func (s *seen) each(mask int, f func(name string, v pv.Var)) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for name, v := range s.vars {
+	vars := maps.Clone(s.vars)
+	s.mu.Unlock()
+	for name, v := range vars {
 		bare := strings.TrimPrefix(strings.TrimPrefix(name, "$"), "(")
 		switch {
 		case strings.HasPrefix(bare, "var("):
