@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -210,10 +211,7 @@ func (m *mod) sweep(now time.Time) {
 	for i := range m.t.entries {
 		e := &m.t.entries[i]
 		e.mu.Lock()
-		list := e.list[:len(e.list):len(e.list)]
-		if len(list) > 0 {
-			list = append([]*dialog(nil), list...)
-		}
+		list := slices.Clone(e.list)
 		e.mu.Unlock()
 		for _, d := range list {
 			m.look(d, now)

@@ -82,10 +82,10 @@ func (m *mod) begin(c *run.Context) *dialog {
 		}
 	}
 	d := m.newDialog(c, s)
-	m.t.add(d)
-	for i := range d.links {
+	for i := range d.links { // while nobody else can end or link it
 		d.links[i].p.add(d.links[i].value, 1)
 	}
+	m.t.add(d)
 	m.t.processed.Inc()
 	s.d, s.made, s.dir, s.hasDir = d, true, callee, true
 	if m.matchMode != matchNone {
