@@ -1,9 +1,10 @@
 package dispatcher
 
 import (
+	"cmp"
 	"log/slog"
 	"math/rand/v2"
-	"sort"
+	"slices"
 	"strings"
 
 	"sipd/router/run"
@@ -258,7 +259,7 @@ func (d *dispatcher) chooseLatency(c *run.Context, sel *selection, s *set) int {
 		}
 		all = append(all, ranked{i, p})
 	}
-	sort.SliceStable(all, func(a, b int) bool { return all[a].priority > all[b].priority })
+	slices.SortStableFunc(all, func(a, b ranked) int { return cmp.Compare(b.priority, a.priority) })
 	last := len(s.dests) - 1
 	if len(all) == 0 {
 		if !d.useDefault || out(s.dests[last].flags) {
