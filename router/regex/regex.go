@@ -25,8 +25,7 @@ const (
 
 // Regexp is a compiled pattern. It is safe for concurrent use.
 type Regexp struct {
-	re   *regexp.Regexp
-	text string
+	re *regexp.Regexp
 }
 
 // Error says what is wrong with a pattern, at octet Off of it.
@@ -54,7 +53,7 @@ func Compile(pattern string, f Flags) (*Regexp, error) {
 		return nil, errf(0, "regular expression is too large: %v", err)
 	}
 	re.Longest()
-	return &Regexp{re: re, text: pattern}, nil
+	return &Regexp{re: re}, nil
 }
 
 // MustCompile is Compile for patterns of our own.
@@ -88,6 +87,3 @@ func (r *Regexp) Submatches(s string) []int { return r.re.FindStringSubmatchInde
 
 // Groups is the number of parenthesised groups.
 func (r *Regexp) Groups() int { return r.re.NumSubexp() }
-
-// String is the pattern as written.
-func (r *Regexp) String() string { return r.text }

@@ -2,7 +2,6 @@ package script
 
 import (
 	"strconv"
-	"sync/atomic"
 
 	"sipd/router/regex"
 	"sipd/router/run"
@@ -373,22 +372,17 @@ func (x *compiler) matcher(right Expr, r *operand, f regex.Flags) func(c *run.Co
 		}
 		return func(_ *run.Context, s string) (bool, bool) { return re.Match(s), true }
 	}
-	var last atomic.Pointer[regex.Regexp]
+	last := regex.Last[*regex.Regexp]{Make: func(text string) (*regex.Regexp, error) { return regex.Compile(text, f) }}
 	rep, eval := &x.prog.rep, r.eval
 	return func(c *run.Context, s string) (bool, bool) {
 		v, ok := eval(c)
 		if !ok {
 			return false, false
 		}
-		text := v.Text()
-		re := last.Load()
-		if re == nil || re.String() != text {
-			var err error
-			if re, err = regex.Compile(text, f); err != nil {
-				rep.report(c, "regular expression does not compile", err.Error())
-				return false, false
-			}
-			last.Store(re)
+		re, err := last.Get(v.Text())
+		if err != nil {
+			rep.report(c, "regular expression does not compile", err.Error())
+			return false, false
 		}
 		return re.Match(s), true
 	}

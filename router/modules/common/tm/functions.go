@@ -245,25 +245,20 @@ func (m *mod) newReply(a module.Args) (run.Func, error) {
 }
 
 func (m *mod) newCheckStatus(a module.Args) (run.Func, error) {
-	var fixed *regex.Regexp
+	last := regex.Last[*regex.Regexp]{Make: func(text string) (*regex.Regexp, error) { return regex.Compile(text, 0) }}
 	if a[0].IsConst {
-		re, err := regex.Compile(a[0].Const.Text(), 0)
-		if err != nil {
+		if _, err := last.Get(a[0].Const.Text()); err != nil {
 			return nil, &module.ArgError{I: 0, Err: err}
 		}
-		fixed = re
 	}
 	return func(c *run.Context) int {
 		t := tm.Of(c)
 		if t == nil {
 			return -1
 		}
-		re := fixed
-		if re == nil {
-			var err error
-			if re, err = regex.Compile(a.Str(c, 0), 0); err != nil {
-				return -1
-			}
+		re, err := last.Get(a.Str(c, 0))
+		if err != nil {
+			return -1
 		}
 		var code int
 		switch {

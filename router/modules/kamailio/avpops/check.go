@@ -144,26 +144,24 @@ func (o *operand) test() (func(v, w run.Value) bool, error) {
 	var match func(text, pattern string) bool
 	switch o.op {
 	case "re":
-		re := func(p string) (*regex.Regexp, error) { return regex.Compile(p, regex.IgnoreCase|regex.Newline) }
+		last := regex.Last[*regex.Regexp]{Make: func(p string) (*regex.Regexp, error) { return regex.Compile(p, regex.IgnoreCase|regex.Newline) }}
 		match = func(text, pattern string) bool {
-			r, err := re(pattern)
-			return err == nil && r.Match(text)
+			re, err := last.Get(pattern)
+			return err == nil && re.Match(text)
 		}
 		if o.v.Get == nil && o.value.IsStr() {
-			r, err := re(o.value.Text())
-			if err != nil {
+			if _, err := last.Get(o.value.Text()); err != nil {
 				return nil, err
 			}
-			match = func(text, _ string) bool { return r.Match(text) }
 		}
 	case "fm":
-		match = func(text, pattern string) bool { return glob(pattern).MatchString(text) }
-		if o.v.Get == nil {
-			if o.value.IsInt() {
-				return nil, errors.New("fm compares texts, not numbers")
-			}
-			g := glob(o.value.Text())
-			match = func(text, _ string) bool { return g.MatchString(text) }
+		last := regex.Last[*regexp.Regexp]{Make: func(p string) (*regexp.Regexp, error) { return glob(p), nil }}
+		match = func(text, pattern string) bool {
+			g, _ := last.Get(pattern) // no pattern is wrong
+			return g.MatchString(text)
+		}
+		if o.v.Get == nil && o.value.IsInt() {
+			return nil, errors.New("fm compares texts, not numbers")
 		}
 	}
 	return func(v, w run.Value) bool {

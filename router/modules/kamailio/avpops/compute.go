@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 
 	"sipd/router/module"
 	"sipd/router/pv"
@@ -190,32 +189,20 @@ func (m *avpops) newSubst(a module.Args) (run.Func, error) {
 	return func(c *run.Context) int { return s.apply(c, expr) }, nil
 }
 
-// compiled is the expression that a call compiled last.
-type compiled struct {
-	text string
-	expr *regex.Subst
-	err  error
-}
-
 // newSubstPV compiles avp_subst_pv.
 func (m *avpops) newSubstPV(a module.Args) (run.Func, error) {
 	s, err := m.substitution(a[0].Text)
 	if err != nil {
 		return nil, at(0, err)
 	}
-	var last atomic.Pointer[compiled]
+	last := regex.Last[*regex.Subst]{Make: m.expression}
 	return func(c *run.Context) int {
 		text := a.Str(c, 1)
-		l := last.Load()
-		if l == nil || l.text != text {
-			l = &compiled{text: strings.Clone(text)}
-			l.expr, l.err = m.expression(l.text)
-			last.Store(l)
-		}
-		if l.err != nil {
-			m.failed.Log(c, fmt.Errorf("%w in %q", l.err, l.text))
+		expr, err := last.Get(text)
+		if err != nil {
+			m.failed.Log(c, fmt.Errorf("%w in %q", err, text))
 			return -3
 		}
-		return s.apply(c, l.expr)
+		return s.apply(c, expr)
 	}, nil
 }

@@ -99,36 +99,22 @@ func (r *regex) reload(context.Context, *rpc.Call) error {
 	return nil
 }
 
-// compiled is the expression that a call compiled last.
-type compiled struct {
-	text string
-	re   *engine.PCRE
-	err  error
-}
-
 // newMatch compiles pcre_match.
 func (r *regex) newMatch(a module.Args) (run.Func, error) {
-	var last atomic.Pointer[compiled]
+	last := engine.Last[*engine.PCRE]{Make: func(text string) (*engine.PCRE, error) { return engine.CompilePCRE(text, r.flags) }}
 	if a[1].IsConst {
-		re, err := engine.CompilePCRE(a[1].Const.Text(), r.flags)
-		if err != nil {
+		if _, err := last.Get(a[1].Const.Text()); err != nil {
 			return nil, &module.ArgError{I: 1, Err: err}
 		}
-		return func(c *run.Context) int { return r.match(c, re, a.Str(c, 0)) }, nil
 	}
 	return func(c *run.Context) int {
-		pattern, text := a.Str(c, 1), a.Str(c, 0)
-		l := last.Load()
-		if l == nil || l.text != pattern {
-			l = &compiled{text: string([]byte(pattern))} // it is kept: a copy
-			l.re, l.err = engine.CompilePCRE(l.text, r.flags)
-			last.Store(l)
-		}
-		if l.err != nil {
-			r.log(c, fmt.Errorf("%w in the regular expression %q", l.err, l.text))
+		pattern := a.Str(c, 1)
+		re, err := last.Get(pattern)
+		if err != nil {
+			r.log(c, fmt.Errorf("%w in the regular expression %q", err, pattern))
 			return -4
 		}
-		return r.match(c, l.re, text)
+		return r.match(c, re, a.Str(c, 0))
 	}, nil
 }
 
