@@ -120,20 +120,23 @@ func (w *Wire) Dispatch(ctx context.Context, reg *Registry, who *Caller, method 
 }
 
 // audit logs a call that may have changed state: who, what, before and after;
-// its parameters where the method did not note what it changed.
+// its parameters where the method did not note what it changed. The lines are
+// notices that nobody has to ask for: a log that leaves notices out has them,
+// since they stand at the level of warnings.
 func (w *Wire) audit(ctx context.Context, c *Call, err error) {
 	attrs := []slog.Attr{
+		slog.String("level_name", "NOTICE"),
 		slog.String("method", c.Method.Name), slog.String("peer", c.Caller.String()), slog.String("wire", c.Wire),
 	}
 	if err != nil {
 		attrs = append(attrs, slog.Any("err", err))
 	}
 	if len(c.changes) == 0 {
-		w.log().LogAttrs(ctx, slog.LevelInfo, "rpc call", append(attrs, slog.Any("args", c.shown()))...)
+		w.log().LogAttrs(ctx, slog.LevelWarn, "rpc call", append(attrs, slog.Any("args", c.shown()))...)
 		return
 	}
 	for _, ch := range c.changes {
-		w.log().LogAttrs(ctx, slog.LevelInfo, "rpc call", append(attrs[:len(attrs):len(attrs)],
+		w.log().LogAttrs(ctx, slog.LevelWarn, "rpc call", append(attrs[:len(attrs):len(attrs)],
 			slog.String("what", ch.What), slog.String("before", ch.Before), slog.String("after", ch.After))...)
 	}
 }

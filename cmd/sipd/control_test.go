@@ -120,3 +120,23 @@ func phoneOptions(s *server, t *testing.T) error {
 	defer cancel()
 	return s.Phone(t, "probe", "").Options(ctx)
 }
+
+// TestAudit: who changes something is in the log of a daemon that nobody told
+// to log more, with what it was before; who only looks is not.
+func TestAudit(t *testing.T) {
+	s := serve(t, configFile(t, "loadmodule \"ctl.so\"\nloadmodule \"cfg_rpc.so\"\nloadmodule \"usrloc.so\"\nmodparam(\"usrloc\", \"preload\", \"location\")\nrequest_route { exit; }\n"), "-l", "udp:ADDR")
+	s.sipcmd(t, "cfg.set_now_int", "core", "force_rport", "1")
+	s.sipcmd(t, "ul.add", "location", "alice", "sip:alice@127.0.0.1:9", "0", "0.5", "", "0", "0", "0")
+	s.sipcmd(t, "cfg.get", "core", "force_rport")
+	for _, want := range []string{
+		`NOTICE: ctl: rpc call method=cfg.set_now_int peer="unix uid=… wire=binrpc what=core.force_rport before=0 after=1`,
+		`NOTICE: ctl: rpc call method=ul.add peer="unix uid=… wire=binrpc what="location alice" before="" after=sip:alice@127.0.0.1:9`,
+	} {
+		if !like("…"+want+"\n…", s.Log.String()) {
+			t.Errorf("the log has no line %s:\n%s", want, s.Log)
+		}
+	}
+	if strings.Contains(s.Log.String(), "cfg.get") {
+		t.Errorf("a question is in the log:\n%s", s.Log)
+	}
+}
