@@ -70,7 +70,9 @@ func (s *Server) Available(name string) bool {
 	if c.method == "" {
 		return true
 	}
-	_, ok = s.Registry.Lookup(c.method)
+	if _, ok = s.Registry.Lookup(c.method); !ok && c.with != "" {
+		_, ok = s.Registry.Lookup(c.with)
+	}
 	return ok
 }
 
@@ -99,25 +101,42 @@ func (s *Server) Run(ctx context.Context, who *rpc.Caller, name string, args []s
 			}
 		}}
 	}
+	if c.run != nil {
+		return c.run(s, ctx, who, args)
+	}
 	if c.form != nil {
 		var wrong *Reply
 		if args, wrong = c.form(args); wrong != nil {
 			return wrong
 		}
 	}
-	vals := make([]rpc.Value, len(args))
-	for i, a := range args {
-		vals[i] = rpc.String(a)
+	method := c.method
+	if c.with != "" && len(args) > 0 {
+		method = c.with
 	}
-	w := rpc.Wire{Kind: rpc.Line, Log: s.Log}
-	call, fault := w.Dispatch(ctx, s.Registry, who, c.method, rpc.Values(vals...))
+	call, fault := s.dispatch(ctx, who, method, args)
 	if fault != nil {
 		if c.fault != nil {
 			return c.fault(fault)
 		}
 		return &Reply{Code: fault.Code, Reason: fault.Text}
 	}
+	if c.judge != nil {
+		if other := c.judge(call); other != nil {
+			return &Reply{Code: other.Code, Reason: other.Reason, Lines: other.Lines, call: call}
+		}
+	}
 	return &Reply{Code: 200, Reason: "OK", call: call, Lines: func(w *Tree) { c.write(w, call) }}
+}
+
+// dispatch calls a method with texts, as the line protocol does.
+func (s *Server) dispatch(ctx context.Context, who *rpc.Caller, method string, args []string) (*rpc.Call, *rpc.Fault) {
+	vals := make([]rpc.Value, len(args))
+	for i, a := range args {
+		vals[i] = rpc.String(a)
+	}
+	w := rpc.Wire{Kind: rpc.Line, Log: s.Log}
+	return w.Dispatch(ctx, s.Registry, who, method, rpc.Values(vals...))
 }
 
 // request is a command as it came.

@@ -24,13 +24,13 @@ func newServer(t testing.TB) *Server {
 	str := func(s string) rpc.Value { return rpc.String(s) }
 	r := rpc.NewRegistry()
 	if err := r.Add(
-		&rpc.Method{Name: "core.version", Handler: say(str("sipd 1 (x86_64/linux)"))},
+		&rpc.Method{Name: "core.pwd", Handler: say(str("/var/lib"))},
 		&rpc.Method{Name: "core.uptime", Handler: say(rpc.Struct{rpc.M("now", str("Mon")), rpc.M("up_since", str("Sun")), rpc.M("uptime", rpc.Int(17))})},
 		&rpc.Method{Name: "core.psx", List: true, Handler: say(rpc.Struct{rpc.M("IDX", rpc.Int(0)), rpc.M("PID", rpc.Int(7)), rpc.M("DSC", str("main"))})},
 		&rpc.Method{Name: "core.arg", List: true, Handler: say(str("sipd"), str("-f"))},
-		&rpc.Method{Name: "ul.add", Params: []rpc.Param{{Type: rpc.TString}, {Type: rpc.TInt}, {Type: rpc.TString}}, Changes: true, Handler: echo},
-		&rpc.Method{Name: "ul.dump", Handler: say(rpc.Struct{rpc.M("Domain", rpc.Struct{rpc.M("Domain", str("location")), rpc.M("AoRs", rpc.Items{rpc.M("AoR", str("alice"))})})})},
-		&rpc.Method{Name: "ul.rm", Handler: func(context.Context, *rpc.Call) error { return &rpc.Fault{Code: 404, Text: "AOR not found"} }},
+		&rpc.Method{Name: "stats.get_statistics", List: true, Params: []rpc.Param{{Type: rpc.TString, Rest: true}}, Handler: echo},
+		&rpc.Method{Name: "tm.hash_stats", Handler: say(rpc.Struct{rpc.M("Domain", rpc.Struct{rpc.M("Domain", str("location")), rpc.M("AoRs", rpc.Items{rpc.M("AoR", str("alice"))})})})},
+		&rpc.Method{Name: "ul.rm", Params: []rpc.Param{{Type: rpc.TString}, {Type: rpc.TInt}}, Changes: true, Handler: func(context.Context, *rpc.Call) error { return &rpc.Fault{Code: 404, Text: "AOR not found in it"} }},
 		&rpc.Method{Name: "tm.stats", Handler: say()},
 	); err != nil {
 		t.Fatal(err)
@@ -41,18 +41,20 @@ func newServer(t testing.TB) *Server {
 func TestCommands(t *testing.T) {
 	s := newServer(t)
 	for _, tt := range []struct{ in, want string }{
-		{":version:\n\n", "200 OK\nServer:: sipd 1 (x86_64/linux)\n\n"},
+		{":pwd:\n\n", "200 OK\nWD:: /var/lib\n\n"},
+		{":pwd:\nnot read\n\n", "200 OK\nWD:: /var/lib\n\n"},
 		{":uptime:\n\n", "200 OK\nNow:: Mon\nUp since:: Sun\nUp time:: 17 [sec]\n\n"},
 		{":ps:\n\n", "200 OK\nProcess::  ID=0 PID=7 Type=main\n\n"},
 		{":arg:\n", "200 OK\nsipd\n-f\n\n"},
-		{":which:\n\n", "200 OK\narg\nps\nul_add\nul_dump\nul_rm\nuptime\nversion\nwhich\n\n"},
-		{":ul_dump:\n\n", "200 OK\nDomain:: \n\tDomain:: location\n\tAoRs:: \n\t\tAoR:: alice\n\n"},
-		{":ul_rm:\nlocation\nx\n\n", "404 AOR not found\n\n"},
-		{":ul_add:\nlocation\nexpires :: 60\n\"a \\\"b\\\"\nc\"\n\n", "200 OK\nlocation\n60\na \"b\" c\n\n"},
-		{":ul_add:\nlocation\nsix\"ty\nx\n\n", "400 parse error in command 'ul_add'\n\n"},
-		{":ul_add:\nlocation\n\"x\" y\nx\n\n", "400 parse error in command 'ul_add'\n\n"},
-		{":ul_add:\nlocation\n\n", "400 Invalid parameter value on line 3\n\n"},
-		{":t_hash:\n\n", "500 command 't_hash' not available\n\n"},
+		{":which:\n\n", "200 OK\narg\nget_statistics\nps\npwd\nt_hash\nul_rm\nuptime\nwhich\n\n"},
+		{":t_hash:\n\n", "200 OK\nDomain:: \n\tDomain:: location\n\tAoRs:: \n\t\tAoR:: alice\n\n"},
+		{":ul_rm:\nlocation\n7\n\n", "404 AOR not found\n\n"},
+		{":ul_rm:\nlocation\n\n", "400 Too few or too many arguments\n\n"},
+		{":get_statistics:\nlocation\nexpires :: 60\n\"a \\\"b\\\"\nc\"\n\n", "200 OK\nlocation\n60\na \"b\" c\n\n"},
+		{":get_statistics:\nlocation\nsix\"ty\nx\n\n", "400 parse error in command 'get_statistics'\n\n"},
+		{":get_statistics:\nlocation\n\"x\" y\nx\n\n", "400 parse error in command 'get_statistics'\n\n"},
+		{":get_statistics:\n\n", "400 Too few or too many arguments\n\n"},
+		{":t_reply:\n\n", "500 command 't_reply' not available\n\n"},
 		{":no_such:\n\n", "500 command 'no_such' not available\n\n"},
 	} {
 		out, done := s.Datagram(t.Context(), nil, rpc.Trusted("test"), []byte(tt.in))
@@ -64,7 +66,7 @@ func TestCommands(t *testing.T) {
 		}
 	}
 	readOnly := &rpc.Caller{Peer: "test", Role: rpc.ReadOnly}
-	if out, _ := s.Datagram(t.Context(), nil, readOnly, []byte(":ul_add:\na\n1\nb\n\n")); !strings.HasPrefix(string(out), "403 ") {
+	if out, _ := s.Datagram(t.Context(), nil, readOnly, []byte(":ul_rm:\na\n1\n\n")); !strings.HasPrefix(string(out), "403 ") {
 		t.Errorf("a reader's change answers %q", out)
 	}
 }
@@ -155,7 +157,7 @@ func TestTransactions(t *testing.T) {
 // TestCut reads requests in pieces, with rubbish around.
 func TestCut(t *testing.T) {
 	s := newServer(t)
-	in := "rubbish\n:version:reply\n\n:ul_add:r\n\"two\n\nlines\"\n\n:x\n:version:../x\n\n:version:last\n\n"
+	in := "rubbish\n:pwd:reply\n\n:ul_rm:r\n\"two\n\nlines\"\n\n:x\n:pwd:../x\n\n:pwd:last\n\n"
 	for _, step := range []int{1, 3, len(in)} {
 		var got []string
 		var data []byte
@@ -179,7 +181,7 @@ func TestCut(t *testing.T) {
 			t.Errorf("in steps of %d: %q, want %s", step, got, want)
 		}
 	}
-	if _, _, err := s.Cut([]byte(":version:x\n" + strings.Repeat("x", MaxRequest))); err == nil {
+	if _, _, err := s.Cut([]byte(":pwd:x\n" + strings.Repeat("x", MaxRequest))); err == nil {
 		t.Error("a request without an end is not refused")
 	}
 }
@@ -187,7 +189,7 @@ func TestCut(t *testing.T) {
 // TestEveryCommandIsWritten wants the table to be of sense.
 func TestEveryCommandIsWritten(t *testing.T) {
 	for name, c := range commands {
-		if (c.method == "") != (name == "which") || c.method != "" && c.write == nil {
+		if (c.method == "") != (name == "which") || c.method != "" && (c.write == nil) == (c.run == nil) {
 			t.Errorf("%s stands for %q, written by nothing", name, c.method)
 		}
 	}
@@ -196,7 +198,7 @@ func TestEveryCommandIsWritten(t *testing.T) {
 // FuzzDatagram: whatever comes, an answer begins with a code and ends with an
 // empty line.
 func FuzzDatagram(f *testing.F) {
-	for _, s := range []string{":version:\n\n", ":ul_add:\na::\"b\\\"\n\n\"\n", "::\n", ":ul_add:x\n\"", ":which:\n\x00"} {
+	for _, s := range []string{":pwd:\n\n", ":get_statistics:\na::\"b\\\"\n\n\"\n", "::\n", ":ul_add:x\n\"", ":which:\n\x00"} {
 		f.Add([]byte(s))
 	}
 	s := newServer(f)

@@ -10,33 +10,6 @@ import (
 // The commands of transactions, whose arguments and answers differ from those of
 // today's methods.
 
-// wrongCount is how 2010 told that arguments are missing or too many.
-var wrongCount = &Reply{Code: 400, Reason: "Too few or too many arguments"}
-
-// count is the form of a command that takes least to most arguments.
-func count(least, most int) func([]string) ([]string, *Reply) {
-	return func(args []string) ([]string, *Reply) {
-		if len(args) < least || len(args) > most {
-			return nil, wrongCount
-		}
-		return args, nil
-	}
-}
-
-// instead replaces faults: by the beginning of their text, the status line.
-func instead(status map[string]string) func(*rpc.Fault) *Reply {
-	return func(f *rpc.Fault) *Reply {
-		for text, line := range status {
-			if strings.HasPrefix(f.Text, text) {
-				code, reason, _ := strings.Cut(line, " ")
-				n, _ := strconv.Atoi(code) // the table's own
-				return &Reply{Code: n, Reason: reason}
-			}
-		}
-		return &Reply{Code: f.Code, Reason: f.Text}
-	}
-}
-
 // replyForm is t_reply's: code, reason, index:label, To-tag, headers ("." for
 // none), body.
 func replyForm(args []string) ([]string, *Reply) {
@@ -63,11 +36,6 @@ func replyForm(args []string) ([]string, *Reply) {
 }
 
 var replyFaults = map[string]string{"No such transaction": "404 Transaction not found"}
-
-func isNumber(s string) bool {
-	_, err := strconv.ParseUint(s, 10, 32)
-	return err == nil
-}
 
 // uacForm is t_uac_dlg's: method, request URI, next hop, socket, headers (each
 // "." for none), body. Headers may have lone line feeds.
