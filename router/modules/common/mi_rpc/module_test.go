@@ -3,6 +3,7 @@ package mirpc
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"testing"
 
 	"sipd/router/module"
@@ -34,15 +35,15 @@ func TestForms(t *testing.T) {
 	}{
 		{method: "mi", command: "uptime", want: []string{"Now:: Mon", "Up since:: Sun", "Up time:: 17 [sec]"}},
 		{method: "mi_fifo", command: "uptime", want: []string{"200 OK\n", "Now:: Mon\n", "Up since:: Sun\n", "Up time:: 17 [sec]\n", "\n"}},
-		{method: "mi_dg", command: "ul_rm", want: []string{"404 AOR not found\n"}},
-		{method: "mi_xmlrpc", command: "ul_rm", fault: "404 AOR not found"},
-		{method: "mi", command: "ul_rm", role: rpc.ReadOnly, fault: "403 ul.rm changes the daemon and the role of test is read-only"},
+		{method: "mi_dg", command: "ul_rm location alice", want: []string{"404 AOR not found\n"}},
+		{method: "mi_xmlrpc", command: "ul_rm location alice", fault: "404 AOR not found"},
+		{method: "mi", command: "ul_rm location alice", role: rpc.ReadOnly, fault: "403 ul.rm changes the daemon and the role of test is read-only"},
 		{method: "mi", command: "no_such", fault: "500 command not available"},
 		{method: "mi", fault: "500 command parameter missing"},
 	} {
 		var args []rpc.Value
-		if tt.command != "" {
-			args = append(args, rpc.String(tt.command))
+		for word := range strings.FieldsSeq(tt.command) {
+			args = append(args, rpc.String(word))
 		}
 		who := rpc.Trusted("test")
 		if tt.role != rpc.None {
