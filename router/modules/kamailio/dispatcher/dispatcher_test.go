@@ -229,7 +229,6 @@ func TestRefusals(t *testing.T) {
 		want  string
 	}{
 		{"event_callback", "x", "event_route[dispatcher:dst-down]"},
-		{"ds_dns_mode", 8, "not offered"},
 		{"ds_ping_interval", 5, "tm.so"},
 		{"grp_avp", "$avp(g)", "dst_avp"},
 		{"dst_avp", "$ru", "want one attribute"},

@@ -1,6 +1,9 @@
 package dispatcher
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // trained is the count from which an average is trusted.
 const trained = 10000
@@ -49,8 +52,9 @@ func (l *latency) add(ms int, alpha float64) {
 // congestion is by how much the estimate is above the average.
 func (l *latency) congestion() int { return max(int(l.estimate-l.average), 0) }
 
-// measured takes the time of a ping's answer in, and moves relative weights
-// where destinations ask for it (cc=1). The caller holds the set's mu.
+// measured takes the time of a ping's answer in, and moves the relative weight of
+// a destination that asks for it (cc=1): by what its answers are late. The weights
+// count once all of the set ask for it. The caller holds the set's mu.
 func (s *set) measured(x *dest, ms, code int, alpha float64) {
 	if x.flags&probing == 0 {
 		return
@@ -60,35 +64,47 @@ func (s *set) measured(x *dest, ms, code int, alpha float64) {
 	} else {
 		x.latency.add(ms, alpha)
 	}
-	all, congested, normal, total, moved := true, 0, 0, 0, false
-	for _, o := range s.dests {
-		if !o.attrs.congestion {
-			all = false
-			continue
-		}
-		if o.attrs.weight <= 0 {
-			continue
-		}
-		c := o.latency.congestion()
-		total += c
-		left := max(o.attrs.weight-c, 0)
-		if left == 0 {
-			congested++
-		} else {
-			normal++
-		}
-		if o == x && o.rweight != left {
-			o.rweight, moved = left, true
-		}
+	moved := false
+	if x.attrs.congestion && x.attrs.weight > 0 {
+		moved = x.weigh(max(x.attrs.weight-x.latency.congestion(), 0))
 	}
-	if all && congested > 1 && normal == 0 && total > 0 { // all are late: by their share
-		for _, o := range s.dests {
-			if w := 100 - 100*o.latency.congestion()/total; o.rweight != w {
-				o.rweight, moved = w, true
-			}
-		}
+	if slices.ContainsFunc(s.dests, func(o *dest) bool { return !o.attrs.congestion }) {
+		return
 	}
-	if moved {
+	if s.share() || moved {
 		s.fillRelative()
 	}
+}
+
+// weigh sets the relative weight; true when it was another.
+func (x *dest) weigh(n int) bool {
+	moved := x.rweight != n
+	x.rweight = n
+	return moved
+}
+
+// share weighs the destinations by how late they are against each other, when all
+// are later than their weights allow; true when one has another weight then.
+func (s *set) share() (moved bool) {
+	late, total := 0, 0
+	for _, x := range s.dests {
+		if x.attrs.weight <= 0 {
+			continue
+		}
+		c := x.latency.congestion()
+		if c < x.attrs.weight {
+			return false
+		}
+		late++
+		total += c
+	}
+	if late < 2 {
+		return false
+	}
+	for _, x := range s.dests {
+		if x.weigh(total << 4 / max(x.latency.congestion(), 1)) { // as Kamailio: sixteenfold, for whole numbers
+			moved = true
+		}
+	}
+	return moved
 }

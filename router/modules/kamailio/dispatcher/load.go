@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -183,8 +182,8 @@ func (d *dispatcher) newDest(ctx context.Context, r row) (*dest, error) {
 	if u.Host == "" {
 		return nil, errors.New("the URI has no host")
 	}
-	x := &dest{uri: r.uri, host: u.Host, port: u.Port, flags: r.flags, priority: r.priority}
-	x.proto = uriProto(&u)
+	x := &dest{uri: r.uri, host: u.Host, written: written(&u), flags: r.flags, priority: r.priority}
+	x.at = x.written
 	text := strings.TrimSuffix(r.attrs, ";")
 	if text == "" && d.attrsNone {
 		text = "none=yes"
@@ -199,25 +198,40 @@ func (d *dispatcher) newDest(ctx context.Context, r row) (*dest, error) {
 	if x.flags&noLookup != 0 || d.dnsMode&(dnsInit|dnsTimer) == 0 {
 		return x, nil
 	}
-	if x.addr, err = d.lookup(ctx, x.host); err != nil {
+	if x.at, err = d.lookup(ctx, x.host, x.written); err != nil {
 		return nil, err
 	}
 	x.seenAt = time.Now()
 	return x, nil
 }
 
-// lookup finds the address of a host. Where there is no network a name has none.
-func (d *dispatcher) lookup(ctx context.Context, host string) (a netip.Addr, err error) {
-	if a, ok := sip.ParseHostAddr(host); ok {
-		return a.Unmap(), nil
+// lookup finds the address of a host; port and protocol are those that the URI
+// writes, unless ds_dns_mode asks for services (RFC 3263): then those that follow.
+// Where there is no network a name has no address.
+func (d *dispatcher) lookup(ctx context.Context, host string, p place) (place, error) {
+	services := d.dnsMode&dnsServices != 0
+	if a, ok := sip.ParseHostAddr(host); ok && !services {
+		p.addr = a.Unmap()
+		return p, nil
 	}
 	if d.host.CheckOnly || d.host.Env.Transport == nil {
-		return a, nil
+		return p, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	to, err := d.host.Env.Transport.ResolveOne(ctx, host, 5060, transport.UDP, false)
-	return to.Addr.Addr().Unmap(), err
+	port, proto := uint16(5060), transport.UDP // whatever they are: an address is asked for
+	if services {
+		port, proto = p.port, p.proto
+	}
+	to, err := d.host.Env.Transport.ResolveOne(ctx, host, port, proto, false)
+	if err != nil {
+		return p, err
+	}
+	if services {
+		p.port, p.proto = to.Addr.Port(), to.Proto
+	}
+	p.addr = to.Addr.Addr().Unmap()
+	return p, nil
 }
 
 // readAttrs reads "duid=a;weight=50".

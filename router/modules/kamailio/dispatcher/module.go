@@ -159,7 +159,7 @@ func (d *dispatcher) params() []module.Param {
 		{Name: "ds_attrs_none", Help: "1: a destination without attributes has none=yes", Value: &d.attrsNone},
 		{Name: "ds_load_mode", Help: "1: a bad destination refuses the list, 0: it is left out", Value: &d.loadMode, Max: 1},
 		{Name: "reload_delta", Help: "seconds between two changes by RPC", Value: &d.reloadDelta, Max: 86400},
-		{Name: "ds_dns_mode", Help: "when names are looked up: 1 at load, 2 by each ds_is_from_list, 4 by a timer", Value: &d.dnsMode, Max: 15},
+		{Name: "ds_dns_mode", Help: "when names are looked up: 1 at load, 2 by each ds_is_from_list, 4 at load and by a timer; 8: by SRV (and NAPTR) where the URI has no port", Value: &d.dnsMode, Max: 15},
 		{Name: "ds_dns_interval", Help: "seconds of that timer", Value: &d.dnsInterval, Min: 1, Max: 1 << 30},
 		{Name: "ds_dns_ttl", Help: "accepted; answers are kept as long as they say", Value: &d.dnsTTL, Max: 1 << 30},
 	}
@@ -216,11 +216,8 @@ func (d *dispatcher) newVar(n *pv.Name) (pv.Var, error) {
 // Init checks the parameters and reads the destinations.
 func (d *dispatcher) Init(ctx context.Context, h *module.Host) error {
 	d.host, d.slot = h, h.Env.NewSlot()
-	switch {
-	case d.callback != "":
+	if d.callback != "" {
 		return errors.New("event_callback is for other languages than the script; use event_route[dispatcher:dst-down] and [dispatcher:dst-up]")
-	case d.dnsMode&dnsServices != 0:
-		return errors.New("ds_dns_mode 8 (SRV records for ds_is_from_list) is not offered; list the addresses, or use 1, 2 and 4")
 	}
 	for _, f := range []func(*module.Host) error{d.compileVars, d.compileAVPs, d.findSender} {
 		if err := f(h); err != nil {

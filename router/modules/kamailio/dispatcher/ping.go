@@ -141,13 +141,13 @@ func (d *dispatcher) lookAgain(ctx context.Context) {
 			if left || ctx.Err() != nil {
 				continue
 			}
-			a, err := d.lookup(ctx, x.host)
+			at, err := d.lookup(ctx, x.host, x.written)
 			if err != nil {
 				d.host.Log.LogAttrs(ctx, slog.LevelError, "destination not found", slog.String("module", "dispatcher"), slog.String("dst", x.uri), slog.Any("err", err))
 				continue
 			}
 			s.mu.Lock()
-			x.addr, x.seenAt = a, time.Now()
+			x.at, x.seenAt = at, time.Now()
 			s.mu.Unlock()
 		}
 	}

@@ -112,15 +112,15 @@ func (d *dispatcher) shown(x *dest, mode string) rpc.Struct {
 	v := rpc.Struct{rpc.M("URI", rpc.String(x.uri)), rpc.M("FLAGS", rpc.String(letters(x.flags))), rpc.M("PRIORITY", rpc.Int(x.priority))}
 	if mode == "full" {
 		ip := ""
-		if x.addr.IsValid() {
-			ip = x.addr.String()
+		if x.at.addr.IsValid() {
+			ip = x.at.addr.String()
 		}
 		var sec, micro int64
 		if !x.seenAt.IsZero() {
 			sec, micro = x.seenAt.Unix(), int64(x.seenAt.Nanosecond()/1000)
 		}
-		v = append(v, rpc.M("HOST", rpc.String(x.host)), rpc.M("IPADDR", rpc.String(ip)), rpc.M("PORT", rpc.Int(x.port)),
-			rpc.M("PROTOID", rpc.Int(x.proto)), rpc.M("DNSTIME_SEC", rpc.Int(sec)), rpc.M("DNSTIME_USEC", rpc.Int(micro)))
+		v = append(v, rpc.M("HOST", rpc.String(x.host)), rpc.M("IPADDR", rpc.String(ip)), rpc.M("PORT", rpc.Int(x.at.port)),
+			rpc.M("PROTOID", rpc.Int(x.at.proto)), rpc.M("DNSTIME_SEC", rpc.Int(sec)), rpc.M("DNSTIME_USEC", rpc.Int(micro)))
 	}
 	if mode != "short" && x.hasAttrs {
 		a := &x.attrs

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"net/netip"
 
 	"sipd/router/module"
 	"sipd/router/run"
@@ -229,42 +228,39 @@ const (
 // newIsFrom compiles ds_is_from_list.
 func (d *dispatcher) newIsFrom(a module.Args) (run.Func, error) {
 	return func(c *run.Context) int {
-		from := netip.AddrPortFrom(c.Src().Addr().Unmap(), c.Src().Port())
-		proto := c.Recv.Proto
+		from := place{c.Src().Addr().Unmap(), c.Src().Port(), c.Recv.Proto}
 		if uri := a.Str(c, 2); uri != "" {
 			u, err := sip.ParseURI(uri)
 			if err != nil {
 				return -1
 			}
-			addr, err := d.lookup(context.Background(), u.Host)
-			if err != nil {
+			if from, err = d.lookup(context.Background(), u.Host, written(&u)); err != nil {
 				return -1
 			}
-			from, proto = netip.AddrPortFrom(addr, u.Port), uriProto(&u)
 		}
-		return d.isFrom(c, from, proto, a.Int(c, 0, -1), a.Int(c, 1, anyProto))
+		return d.isFrom(c, from, a.Int(c, 0, -1), a.Int(c, 1, anyProto))
 	}, nil
 }
 
-// uriProto is the protocol that a URI writes. As in Kamailio one that writes none
-// matches no message's protocol, only URIs that write none either.
-func uriProto(u *sip.URI) transport.Proto {
-	if p, ok := transport.ParseProto(u.Transport); ok {
-		return p
+// written is the port and the protocol that a URI writes. As in Kamailio one that
+// writes no protocol matches no message's, only URIs that write none either.
+func written(u *sip.URI) place {
+	p := place{port: u.Port, proto: transport.ProtoNone}
+	if proto, ok := transport.ParseProto(u.Transport); ok {
+		p.proto = proto
+	} else if u.Scheme == sip.SIPS {
+		p.proto = transport.TLS
 	}
-	if u.Scheme == sip.SIPS {
-		return transport.TLS
-	}
-	return transport.ProtoNone
+	return p
 }
 
-func (d *dispatcher) isFrom(c *run.Context, from netip.AddrPort, proto transport.Proto, id, mode int) int {
+func (d *dispatcher) isFrom(c *run.Context, from place, id, mode int) int {
 	for _, s := range d.sets.Load().order {
 		if id != -1 && s.id != id {
 			continue
 		}
 		for _, x := range s.dests {
-			if !d.matches(s, x, from, proto, mode) {
+			if !d.matches(s, x, from, mode) {
 				continue
 			}
 			if id == -1 && d.setID != nil {
@@ -279,21 +275,21 @@ func (d *dispatcher) isFrom(c *run.Context, from netip.AddrPort, proto transport
 	return -1
 }
 
-func (d *dispatcher) matches(s *set, x *dest, from netip.AddrPort, proto transport.Proto, mode int) bool {
+func (d *dispatcher) matches(s *set, x *dest, from place, mode int) bool {
 	s.mu.Lock()
-	addr, flags := x.addr, x.flags
+	at, flags := x.at, x.flags
 	s.mu.Unlock()
 	if flags&noLookup != 0 {
 		return false
 	}
 	if d.dnsMode&dnsAlways != 0 {
 		var err error
-		if addr, err = d.lookup(context.Background(), x.host); err != nil {
+		if at, err = d.lookup(context.Background(), x.host, x.written); err != nil {
 			return false
 		}
 	}
-	return addr.IsValid() && addr == from.Addr() &&
-		(mode&anyPort != 0 || x.port == 0 || x.port == from.Port()) &&
-		(mode&anyProto != 0 || x.proto == proto) &&
+	return at.addr.IsValid() && at.addr == from.addr &&
+		(mode&anyPort != 0 || at.port == 0 || at.port == from.port) &&
+		(mode&anyProto != 0 || at.proto == from.proto) &&
 		(mode&onlyActive == 0 || !out(flags))
 }

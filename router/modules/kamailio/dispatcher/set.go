@@ -29,14 +29,13 @@ func out(flags int) bool { return flags&(inactive|disabled) != 0 }
 type dest struct {
 	uri      string
 	host     string
-	port     uint16
-	proto    transport.Proto
-	addr     netip.Addr // not valid when the name is not looked up
+	written  place // what the URI says; it has no address
 	priority int
 	attrs    attrs
 	hasAttrs bool
 	sock     *transport.Socket
 
+	at       place
 	flags    int
 	count    int // replies or failures in a row
 	load     int // calls, algorithm 10
@@ -44,6 +43,15 @@ type dest struct {
 	latency  latency
 	pingedAt time.Time
 	seenAt   time.Time // of the address
+}
+
+// place is where a destination is, for ds_is_from_list. The address is not valid
+// when the name is not looked up, the port 0 and the protocol none when nothing
+// tells.
+type place struct {
+	addr  netip.Addr
+	port  uint16
+	proto transport.Proto
 }
 
 // attrs are the attributes of a destination.
