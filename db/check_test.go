@@ -210,7 +210,7 @@ func TestQuote(t *testing.T) {
 		{PostgreSQL, `a"b`, `"a""b"`, `'x''\'`},
 		{MySQL, "a`b", "`a``b`", `'x''\\'`},
 	} {
-		d := Dialect{tt.e}
+		d := Dialect{Engine: tt.e}
 		if got := d.Quote(tt.name); got != tt.quoted {
 			t.Errorf("%s Quote(%s) = %s", tt.e, tt.name, got)
 		}

@@ -24,7 +24,12 @@ const (
 func Engines() []Engine { return []Engine{SQLite, MySQL, PostgreSQL} }
 
 // Dialect is how an engine spells what differs.
-type Dialect struct{ Engine Engine }
+type Dialect struct {
+	Engine Engine
+	// UnixTime says that times are seconds since 1970 in columns of numbers, as
+	// in Kamailio's tables in text files.
+	UnixTime bool
+}
 
 // Quote makes an identifier safe in SQL whatever it holds.
 func (d Dialect) Quote(name string) string {
@@ -105,6 +110,9 @@ const julianEpoch = 2440587.5
 // SQLite it is the Julian day of the instant, a double, because Kamailio's
 // db_sqlite reads nothing else; the half second is what db_sqlite subtracts.
 func (d Dialect) Time(t time.Time, zone *time.Location) any {
+	if d.UnixTime {
+		return t.Unix()
+	}
 	if d.Engine == SQLite {
 		return (float64(t.Unix())-0.5)/86400 + julianEpoch
 	}

@@ -40,6 +40,7 @@ type DB struct {
 	ro, dry bool
 	breaker breaker
 	errors  atomic.Int64
+	mem     *memoryDB // nil for what is not in memory alone
 }
 
 type options struct {
@@ -113,7 +114,7 @@ func Open(ctx context.Context, rawURL string, opts ...Option) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &DB{Dialect: Dialect{l.engine}, source: l.String(), timeout: o.timeout, ro: o.readOnly, dry: o.dry}
+	d := &DB{Dialect: Dialect{Engine: l.engine}, source: l.String(), timeout: o.timeout, ro: o.readOnly, dry: o.dry}
 	switch l.engine {
 	case SQLite:
 		err = d.openSQLite(l, o)
@@ -140,11 +141,17 @@ func Open(ctx context.Context, rawURL string, opts ...Option) (*DB, error) {
 func (d *DB) Source() string { return d.source }
 
 // Reader is the pool for queries. SQLite connections in it cannot write.
-func (d *DB) Reader() *sqlx.DB { return d.r }
+func (d *DB) Reader() *sqlx.DB {
+	d.before()
+	return d.r
+}
 
 // Writer is the pool for changes outside of [DB.Tx]. In SQLite it is one
 // connection: asking it from inside a transaction waits for ever.
-func (d *DB) Writer() *sqlx.DB { return d.w }
+func (d *DB) Writer() *sqlx.DB {
+	d.before()
+	return d.w
+}
 
 // Ping asks for a sign of life that touches the data, not only the connection.
 func (d *DB) Ping(ctx context.Context) error {
@@ -158,6 +165,9 @@ func (d *DB) Ping(ctx context.Context) error {
 
 // Close closes the pools and waits for queries that run.
 func (d *DB) Close() error {
+	if d.mem != nil {
+		return d.closeMemory()
+	}
 	if d.r == d.w {
 		return d.w.Close()
 	}

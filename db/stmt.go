@@ -86,6 +86,7 @@ func (s *Stmt) Close() error {
 }
 
 func (s *Stmt) run(ctx context.Context, do func(context.Context, *sql.Stmt) error) error {
+	s.db.before()
 	if err := s.db.breaker.check(); err != nil {
 		return s.db.Wrap(err)
 	}

@@ -69,6 +69,7 @@ func (d *DB) tryTx(ctx context.Context, fn func(*Tx) error) error {
 }
 
 func (d *DB) runTx(ctx context.Context, pool *sqlx.DB, o *sql.TxOptions, fn func(*Tx) error) error {
+	d.before()
 	tx, err := pool.BeginTxx(ctx, o)
 	if err != nil {
 		return d.Wrap(err)

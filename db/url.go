@@ -72,6 +72,8 @@ func parseURL(s string) (*location, error) {
 		return parseServer(MySQL, rest)
 	case "postgres", "postgresql", "pgsql":
 		return parseServer(PostgreSQL, rest)
+	case "text", "dbtext":
+		return nil, fmt.Errorf("database URL begins with %q: tables in text files are opened by the daemon alone (db_text.so); change them with an editor", scheme)
 	}
 	return nil, fmt.Errorf("database URL begins with %q; want sqlite:PATH, mysql://USER@HOST/NAME or postgres://USER@HOST/NAME", scheme)
 }

@@ -1,5 +1,5 @@
 // Package dbx opens databases for modules. A db_* module (db_sqlite, db_mysql,
-// db_postgres) is a [Driver]: it owns the pools of its engine. Any other module
+// db_postgres, db_text) is a [Driver]: it owns the pools of its engine. Any other module
 // asks [Open] with its db_url and gets the pool that all users of that URL share.
 package dbx
 
@@ -41,7 +41,7 @@ var modules = map[string]string{
 }
 
 // errOthers ends messages about URLs that cannot be opened.
-const errOthers = "want sqlite:///PATH, mysql://USER:PASSWORD@HOST/NAME or postgres://USER:PASSWORD@HOST/NAME"
+const errOthers = "want sqlite:///PATH, mysql://USER:PASSWORD@HOST/NAME, postgres://USER:PASSWORD@HOST/NAME or text:///FOLDER"
 
 // DriverOf names the db_* module that opens a URL. The error is a sentence
 // without a password.
@@ -52,16 +52,13 @@ func DriverOf(url string) (string, error) {
 	if !ok || name == "" {
 		return "", fmt.Errorf("%s cannot be opened; %s", db.Redact(url), errOthers)
 	}
-	if name == "db_text" {
-		return "", fmt.Errorf("%s: tables in text files are not read; put them into SQLite (sipctl db create) and write db_url sqlite:///PATH", scheme+"://…")
-	}
 	return name, nil
 }
 
 // Open opens the database of a modparam's db_url ("sqlite:///PATH",
-// "mysql://USER:PASSWORD@HOST/NAME", "postgres://…") for the module of h. The
-// db_* module of the scheme must be loaded; a relative SQLite path is taken from
-// the folder of the configuration. Users of one URL share one pool; each closes
+// "mysql://USER:PASSWORD@HOST/NAME", "postgres://…", "text:///FOLDER") for the
+// module of h. The db_* module of the scheme must be loaded; a relative path is
+// taken from the folder of the configuration. Users of one URL share one pool; each closes
 // what it got.
 //
 // Where databases are left alone (h.Offline) nothing is opened: the URL and the
@@ -84,7 +81,13 @@ func Open(ctx context.Context, h *module.Host, url string) (*Conn, error) {
 		return nil, fmt.Errorf(`db_url %s needs a driver; put loadmodule "%s.so" before loadmodule "%s.so"`, db.Redact(url), name, h.Name)
 	}
 	c := &Conn{source: db.Redact(url), close: func() error { return nil }}
+	if name == "db_text" {
+		c.source = url // without a password
+	}
 	if h.Offline {
+		if name == "db_text" {
+			return c, nil
+		}
 		return c, db.CheckURL(url)
 	}
 	d, closed, err := driver.OpenDB(ctx, url)
@@ -104,14 +107,18 @@ func find(h *module.Host, name string) (Driver, bool) {
 	return d, ok
 }
 
-// absolute takes a relative SQLite path from the configuration's folder.
+// absolute takes the relative path of a file or folder from the configuration's
+// folder.
 func absolute(h *module.Host, name, url string) string {
-	if name != "db_sqlite" || h.ConfigPath == "" {
-		return url
-	}
 	_, path, _ := strings.Cut(url, ":")
 	path = strings.TrimPrefix(path, "//")
-	if path == "" || path == ":memory:" || filepath.IsAbs(path) {
+	switch {
+	case name == "db_text":
+		if h.ConfigPath != "" && !filepath.IsAbs(path) {
+			path = filepath.Join(filepath.Dir(h.ConfigPath), path)
+		}
+		return "text:" + filepath.Clean(path) // one form, so that one folder has one pool
+	case name != "db_sqlite", h.ConfigPath == "", path == "", path == ":memory:", filepath.IsAbs(path):
 		return url
 	}
 	return "sqlite:" + filepath.Join(filepath.Dir(h.ConfigPath), path)
@@ -199,7 +206,12 @@ func (c *Conn) require(ts schema.Tables, f db.Flavour, t Table) error {
 			Wanted: fmt.Sprintf("the %s flavour", f), Command: "sipctl db migrate",
 		}
 	}
-	return ts.Check(c.source, f, schema.Need{Table: t.Name, Version: t.Version, Columns: t.Columns})
+	err := ts.Check(c.source, f, schema.Need{Table: t.Name, Version: t.Version, Columns: t.Columns})
+	if m, ok := errors.AsType[*schema.MismatchError](err); ok && c.UnixTime {
+		// No command of ours changes text files.
+		return fmt.Errorf("table %s of %s: found %s, wanted %s; write it into the file %[1]s there, and its number into the file version", t.Name, c.source, m.Found, m.Wanted)
+	}
+	return err
 }
 
 // other is the flavour that the tables are of when it is not the one wanted.

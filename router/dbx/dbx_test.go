@@ -70,7 +70,6 @@ func TestOpenErrors(t *testing.T) {
 		{"nonsense", "db_url the database URL cannot be opened; want sqlite:///PATH"},
 		{"oracle://u:topsecret@h/x", "db_url oracle:… cannot be opened"},
 		{"redis://:topsecret@h", "want sqlite:///PATH"},
-		{"text:///etc/kamailio/dbtext", "tables in text files are not read; put them into SQLite (sipctl db create) and write db_url sqlite:///PATH"},
 		{"mysql://u:topsecret@h/n", `db_url mysql://u@h/n needs a driver; put loadmodule "db_mysql.so" before loadmodule "auth_db.so"`},
 		{"postgres://u:topsecret@h/n", `put loadmodule "db_postgres.so" before`},
 		{"sqlite:none", "there is no database sqlite:" + dir + "/none; to make one: sipctl db create"},

@@ -11,9 +11,11 @@ import (
 
 // Pools are the open databases of one db_* module, each opened once however
 // many modules use it. Options says how a database is opened; it is asked with
-// the URL when that happens, after all parameters are set.
+// the URL when that happens, after all parameters are set. Opener opens what
+// [db.Open] does not know; it may be nil.
 type Pools struct {
 	Options func(url string) []db.Option
+	Opener  func(ctx context.Context, url string) (*db.DB, error)
 
 	mu sync.Mutex // guards the fields below, and is held while one opens
 	// open are the pools by URL.
@@ -34,11 +36,7 @@ func (p *Pools) OpenDB(ctx context.Context, url string) (*db.DB, func() error, e
 		x.users++
 		return x.db, p.closer(url, x), nil
 	}
-	var opts []db.Option
-	if p.Options != nil {
-		opts = p.Options(url)
-	}
-	d, err := db.Open(ctx, url, opts...)
+	d, err := p.openNew(ctx, url)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -48,6 +46,17 @@ func (p *Pools) OpenDB(ctx context.Context, url string) (*db.DB, func() error, e
 	x := &pool{db: d, users: 1}
 	p.open[url] = x
 	return d, p.closer(url, x), nil
+}
+
+func (p *Pools) openNew(ctx context.Context, url string) (*db.DB, error) {
+	if p.Opener != nil {
+		return p.Opener(ctx, url)
+	}
+	var opts []db.Option
+	if p.Options != nil {
+		opts = p.Options(url)
+	}
+	return db.Open(ctx, url, opts...)
 }
 
 // closer gives one use of x back, once.
@@ -79,7 +88,7 @@ func (p *Pools) Succeed(old module.Module, options func(url string) []db.Option)
 	pools = h.pools()
 	pools.mu.Lock()
 	defer pools.mu.Unlock()
-	pools.Options = options
+	pools.Options, pools.Opener = options, p.Opener
 	return pools, true
 }
 

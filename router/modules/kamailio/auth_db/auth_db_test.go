@@ -244,7 +244,7 @@ func TestRefusals(t *testing.T) {
 	must(t, s.Close())
 	for _, tt := range []struct{ url, table, want string }{
 		{"sqlite:/there/is/none", "subscriber", "sipctl db create"},
-		{"text:///etc/kamailio", "subscriber", "tables in text files are not read"},
+		{"text:///nowhere/none", "subscriber", "a folder with a file for each table is wanted"},
 		{ser, "subscriber", "found tables of the ser flavour, wanted the kamailio flavour; run: sipctl db migrate"},
 		{url, "subscribers", "found no such table"},
 		{url, "mine", "found no version, wanted version 7"},
