@@ -8,12 +8,12 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"sipd/db"
 	"sipd/db/dbtest"
+	"sipd/rpc/peertest"
 	"sipd/rpc/socket/sockettest"
 )
 
@@ -69,50 +69,20 @@ func startKamailio(t *testing.T, file string) (control string) {
 // control socket it is given.
 func runKamailio(t *testing.T, write func(control string) string, env ...string) (control string) {
 	t.Helper()
-	for _, name := range []string{"kamailio", "kamcmd"} {
-		if _, err := exec.LookPath(name); err != nil {
-			t.Skipf("%s is not installed", name)
-		}
-	}
+	peertest.Path(t, "kamailio", "kamailio")
 	dir := t.TempDir()
 	control = filepath.Join(dir, "ctl")
 	config := filepath.Join(dir, "kamailio.cfg")
 	if err := os.WriteFile(config, []byte(write(control)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	logFile, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		t.Fatal(err)
+	for _, s := range env {
+		name, value, _ := strings.Cut(s, "=")
+		t.Setenv(name, value)
 	}
-	cmd := exec.Command("kamailio", "-f", config, "-DD", "-E", "-m", "32", "-M", "4", "-Y", dir)
-	cmd.Stdout, cmd.Stderr = logFile, logFile
-	cmd.Env = append(os.Environ(), env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	stopped := false
-	t.Cleanup(func() {
-		if !stopped {
-			_ = cmd.Process.Signal(syscall.SIGTERM)
-			<-ended
-		}
-		_ = logFile.Close()
-	})
-	for {
-		if exec.Command("kamcmd", "-s", "unixs:"+control, "core.version").Run() == nil {
-			return control
-		}
-		select {
-		case err := <-ended:
-			stopped = true
-			log, _ := os.ReadFile(logFile.Name())
-			t.Fatalf("kamailio does not start on our database (%v):\n%s", err, log)
-		case <-time.After(50 * time.Millisecond): // between two questions
-		}
-	}
+	bin := peertest.Path(t, "kamcmd", "kamailio")
+	peertest.Kamailio(t, config, dir, func() bool { return exec.Command(bin, "-s", "unixs:"+control, "core.version").Run() == nil })
+	return control
 }
 
 func kamcmd(t *testing.T, control string, args ...string) string {

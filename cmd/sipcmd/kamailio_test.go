@@ -5,14 +5,15 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
+	"sipd/rpc/peertest"
 	"sipd/rpc/socket/sockettest"
 )
 
@@ -53,59 +54,17 @@ event_route[xhttp:request] { if ($hu =~ "RPC2") dispatch_rpc(); else jsonrpc_dis
 // on a port, until the test ends.
 func startKamailio(t *testing.T) (dir string, port int) {
 	t.Helper()
-	bin, err := exec.LookPath("kamailio")
-	if err != nil {
-		if bin, err = exec.LookPath("/usr/sbin/kamailio"); err != nil {
-			t.Skip("skipped: kamailio is not installed: ", err)
-		}
-	}
+	peertest.Path(t, "kamailio", "kamailio")
 	dir = t.TempDir()
 	port = sockettest.Port(t)
 	conf := filepath.Join(dir, "kamailio.cfg")
 	if err := os.WriteFile(conf, fmt.Appendf(nil, kamailioConf, port, dir), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// Its processes make a group, which is ended whole: one that deadlocks at
-	// its end, as happens to Kamailio, must not outlive the test.
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	cmd := exec.Command(bin, "-f", conf, "-DD", "-E", "-m", "16", "-M", "4", "-Y", dir)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(ended) }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(os.Interrupt)
-		select {
-		case <-ended:
-		case <-time.After(5 * time.Second):
-		}
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what is left
-		<-ended
+	peertest.Kamailio(t, conf, dir, func() bool {
+		return run([]string{"sipcmd", "-s", dir + "/ctl", "core.version"}, nil, io.Discard, io.Discard) == 0
 	})
-	ready := time.NewTicker(20 * time.Millisecond)
-	defer ready.Stop()
-	limit := time.After(20 * time.Second)
-	for {
-		var out bytes.Buffer
-		if run([]string{"sipcmd", "-s", dir + "/ctl", "core.version"}, nil, &out, &bytes.Buffer{}) == 0 {
-			return dir, port
-		}
-		select {
-		case <-ready.C:
-		case <-ended:
-			text, _ := os.ReadFile(log.Name())
-			t.Fatalf("kamailio does not start:\n%s", text)
-		case <-limit:
-			t.Fatal("kamailio does not answer")
-		}
-	}
+	return dir, port
 }
 
 // TestKamailio drives a real Kamailio, over each wire it has.

@@ -11,11 +11,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"sipd/ctl"
+	"sipd/rpc/peertest"
 	"sipd/rpc/socket/sockettest"
 )
 
@@ -94,20 +94,7 @@ func startKamailio(t *testing.T, file string) *phone {
 	if err := os.WriteFile(config, fmt.Appendf(nil, kamailioConfig, port, file), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var log bytes.Buffer
-	cmd := exec.Command("kamailio", "-f", config, "-DD", "-E", "-m", "32", "-M", "4", "-Y", dir)
-	cmd.Stdout, cmd.Stderr = &log, &log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("kamailio says\n%s", log.Bytes())
-		}
-	})
+	peertest.Kamailio(t, config, dir, func() bool { return true }) // send asks until it answers
 	conn, err := net.Dial("udp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +111,7 @@ func (p *phone) send(t *testing.T, user, domain, auth string) string {
 	req := fmt.Sprintf("REGISTER sip:%[2]s SIP/2.0\r\nVia: SIP/2.0/UDP %[3]s;branch=z9hG4bK%[4]d\r\nFrom: <sip:%[1]s@%[2]s>;tag=1\r\nTo: <sip:%[1]s@%[2]s>\r\n"+
 		"Call-ID: c%[4]d\r\nCSeq: %[4]d REGISTER\r\nMax-Forwards: 70\r\n%[5]sContent-Length: 0\r\n\r\n", user, domain, local, p.cseq, auth)
 	buf := make([]byte, 4096)
-	for range 200 {
+	for range 1000 {
 		_, err := p.conn.Write([]byte(req))
 		if err == nil {
 			err = p.conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond))

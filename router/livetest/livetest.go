@@ -11,20 +11,18 @@
 package livetest
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"sipd/router"
+	"sipd/rpc/peertest"
 	"sipd/rpc/socket/sockettest"
 )
 
@@ -36,13 +34,13 @@ type Daemon struct {
 	// Ours is false for a Kamailio.
 	Ours bool
 
-	log    output
+	log    *peertest.Log
 	path   string         // of the configuration
 	router *router.Router // nil for a Kamailio
 }
 
 // patience is how long a message may take.
-const patience = 5 * time.Second
+const patience = 30 * time.Second
 
 // Each runs f against sipd and, where it is installed, against Kamailio 5.6.
 // The configuration has no listen line; DIR in it is a folder of the test,
@@ -57,9 +55,9 @@ func Each(t *testing.T, config string, f func(t *testing.T, d *Daemon)) {
 func Start(t testing.TB, config string) *Daemon {
 	t.Helper()
 	d := prepare(t)
-	d.Ours = true
+	d.Ours, d.log = true, peertest.NewLog()
 	path := d.write(t, config, "")
-	r, err := router.Load(t.Context(), router.Options{Config: path, RunDir: d.Dir, Stderr: &d.log, LogStderr: true, Debug: "2", ServerID: -1})
+	r, err := router.Load(t.Context(), router.Options{Config: path, RunDir: d.Dir, Stderr: d.log, LogStderr: true, Debug: "2", ServerID: -1})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, d.Log())
 	}
@@ -73,7 +71,7 @@ func Start(t testing.TB, config string) *Daemon {
 			t.Errorf("sipd ended with %v", err)
 		}
 		if t.Failed() {
-			t.Logf("log:\n%s", d.tail())
+			t.Logf("log:\n%s", d.log.Tail())
 		}
 	})
 	return d
@@ -83,71 +81,21 @@ func Start(t testing.TB, config string) *Daemon {
 // is installed.
 func Kamailio(t testing.TB, config string) *Daemon {
 	t.Helper()
-	bin, err := exec.LookPath("kamailio")
-	if err != nil {
-		bin = "/usr/sbin/kamailio"
-		if _, err := os.Stat(bin); err != nil {
-			t.Skip("kamailio is not installed")
-		}
-	}
 	mods, _ := filepath.Glob("/usr/lib*/*/kamailio/modules")
 	if len(mods) == 0 {
-		t.Skip("kamailio has no modules here")
+		t.Skip("skipped: kamailio has no modules here (Debian package kamailio)")
 	}
 	d := prepare(t)
 	path := d.write(t, config, "mpath=\""+mods[0]+"/\"\ndebug=2\n")
-	cmd := exec.Command(bin, "-f", path, "-DD", "-E", "-m", "32", "-M", "8", "-Y", d.Dir, "-P", d.Dir+"/pid", "-n", "2", "-N", "1", "-w", d.Dir)
-	cmd.Stdout, cmd.Stderr = &d.log, &d.log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(done) }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-done:
-		case <-time.After(patience):
-		}
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // its own group: children that stayed
-		if t.Failed() {
-			t.Logf("log:\n%s", d.tail())
-		}
-	})
-	d.listening(t, done)
+	d.log = peertest.Kamailio(t, path, d.Dir, d.listens, "-w", d.Dir, "-n", "2", "-N", "1")
 	return d
 }
 
-// listening waits until the daemon has its port.
-func (d *Daemon) listening(t testing.TB, ended <-chan struct{}) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	limit := time.After(30 * time.Second)
-	for {
-		select {
-		case <-ended:
-			t.Fatalf("kamailio ended:\n%s", d.Log())
-		case <-limit:
-			t.Fatalf("kamailio does not listen:\n%s", d.Log())
-		case <-tick.C:
-		}
-		if taken(t, d.Port) {
-			return
-		}
-	}
-}
-
-// taken says whether somebody has a UDP port of 127.0.0.1. To bind it would be
-// to hold it for the moment in which the daemon wants it.
-func taken(t testing.TB, port int) bool {
-	t.Helper()
-	sockets, err := os.ReadFile("/proc/net/udp")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.Contains(string(sockets), fmt.Sprintf(": 0100007F:%04X ", port))
+// listens says whether the daemon has its ports: Kamailio binds all of UDP
+// before TCP, and before its workers start.
+func (d *Daemon) listens() bool {
+	c, err := net.Dial("tcp4", d.Addr)
+	return err == nil && c.Close() == nil
 }
 
 // prepare makes a folder and finds a port.
@@ -188,17 +136,12 @@ func (d *Daemon) Expand(s string) string {
 // Log is what the daemon logged so far.
 func (d *Daemon) Log() string { return d.log.String() }
 
-// tail is the end of the log.
-func (d *Daemon) tail() string {
-	lines := strings.SplitAfter(d.Log(), "\n")
-	return strings.Join(lines[max(0, len(lines)-60):], "")
-}
-
 // WantLog waits until a line of the log has all the texts, and answers the line.
 func (d *Daemon) WantLog(t testing.TB, texts ...string) string {
 	t.Helper()
 	limit := time.Now().Add(patience)
 	for {
+		more := d.log.More()
 		for line := range strings.Lines(d.Log()) {
 			if !slices.ContainsFunc(texts, func(s string) bool { return !strings.Contains(line, s) }) {
 				return line
@@ -207,43 +150,9 @@ func (d *Daemon) WantLog(t testing.TB, texts ...string) string {
 		if time.Now().After(limit) {
 			t.Fatalf("no line of the log has %q", texts)
 		}
-		d.log.wait(10 * time.Millisecond)
-	}
-}
-
-type output struct {
-	mu sync.Mutex
-	// mu guards the fields below.
-	b    bytes.Buffer
-	more chan struct{}
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.more != nil {
-		close(o.more)
-		o.more = nil
-	}
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
-
-// wait returns when something was written, or after a while.
-func (o *output) wait(d time.Duration) {
-	o.mu.Lock()
-	if o.more == nil {
-		o.more = make(chan struct{})
-	}
-	more := o.more
-	o.mu.Unlock()
-	select {
-	case <-more:
-	case <-time.After(d):
+		select {
+		case <-more:
+		case <-time.After(time.Until(limit)):
+		}
 	}
 }

@@ -4,15 +4,13 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"sipd/db"
+	"sipd/rpc/peertest"
 	"sipd/rpc/socket/sockettest"
 )
 
@@ -62,55 +60,22 @@ request_route { if (is_method("REGISTER")) save("location"); if (is_method("OPTI
 // the folder of its sockets and its port.
 func startKamailio(t *testing.T, file string) (dir string, port int) {
 	t.Helper()
-	bin, err := exec.LookPath("/usr/sbin/kamailio")
-	if err != nil {
-		t.Skip("kamailio is not installed")
-	}
+	peertest.Path(t, "kamailio", "kamailio")
 	dir = t.TempDir()
 	port = sockettest.Port(t)
 	conf := filepath.Join(dir, "kamailio.cfg")
 	if err := os.WriteFile(conf, fmt.Appendf(nil, kamailioConf, port, dir, file), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	cmd := exec.Command(bin, "-f", conf, "-DD", "-E", "-m", "32", "-M", "8", "-Y", dir)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(ended) }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(os.Interrupt)
-		select {
-		case <-ended:
-		case <-time.After(5 * time.Second):
-		}
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what is left
-		<-ended
-	})
-	limit := time.After(30 * time.Second)
-	for {
-		if c, err := net.Dial("unix", dir+"/ctl"); err == nil {
+	peertest.Kamailio(t, conf, dir, func() bool {
+		c, err := net.Dial("unix", dir+"/ctl")
+		if err == nil {
 			_ = c.Close()
-			if _, err := os.Stat(dir + "/rpc.fifo"); err == nil {
-				return dir, port
-			}
+			_, err = os.Stat(dir + "/rpc.fifo")
 		}
-		select {
-		case <-time.After(20 * time.Millisecond): // between two questions
-		case <-ended:
-			text, _ := os.ReadFile(log.Name())
-			t.Fatalf("kamailio does not start:\n%s", text)
-		case <-limit:
-			t.Fatal("kamailio does not answer")
-		}
-	}
+		return err == nil
+	})
+	return dir, port
 }
 
 var volatile = []*regexp.Regexp{

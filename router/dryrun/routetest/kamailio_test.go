@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -35,6 +36,9 @@ type kamailio struct {
 	last  *Out
 }
 
+// patience is how long Kamailio may take to deal with a message.
+const patience = time.Minute
+
 // startKamailio runs Kamailio on a configuration until the test ends.
 func startKamailio(t *testing.T, config string) *kamailio {
 	t.Helper()
@@ -56,6 +60,7 @@ func startKamailio(t *testing.T, config string) *kamailio {
 	k.addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(sockettest.Port(t)))
 	cmd := exec.Command(exe, "-f", path, "-DD", "-E", "-n", "1", "-m", "32", "-Y", dir, "-l", "udp:"+k.addr.String())
 	cmd.Dir = dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -70,13 +75,16 @@ func startKamailio(t *testing.T, config string) *kamailio {
 	}()
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(os.Interrupt)
+		// It deadlocks at times when it ends: the group is ended whole then.
+		kill := time.AfterFunc(5*time.Second, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 		text := <-log
+		kill.Stop()
 		_ = cmd.Wait()
 		if t.Failed() {
 			t.Logf("kamailio said:\n%s", text)
 		}
 	})
-	if err := k.mark(10 * time.Second); err != nil {
+	if err := k.mark(patience); err != nil {
 		t.Fatalf("kamailio does not start: %v", err)
 	}
 	if _, err := k.Take(); err != nil {
@@ -198,13 +206,13 @@ func (k *kamailio) Send(peer, msg string) error {
 	if _, err := k.peers[peer].WriteToUDPAddrPort([]byte(msg), k.addr); err != nil {
 		return err
 	}
-	return k.mark(5 * time.Second)
+	return k.mark(patience)
 }
 
 // Wait waits in real time: Kamailio has no other.
 func (k *kamailio) Wait(d time.Duration) error {
 	<-time.After(d + 150*time.Millisecond)
-	return k.mark(5 * time.Second)
+	return k.mark(patience)
 }
 
 func (k *kamailio) Take() ([]Out, error) {

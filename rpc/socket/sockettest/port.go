@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"sync/atomic"
+	"path/filepath"
+	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -15,25 +17,60 @@ import (
 const (
 	lowest  = 20000
 	highest = 32000
-	stride  = 60 // a test program's share, so that neighbours rarely meet
+	stride  = 200 // ports of a block; a test program holds whole blocks
 )
 
-var taken atomic.Int64
+// held is what this program holds: the ports from next up to end are its own
+// among test programs of this machine.
+var held struct {
+	mu sync.Mutex
+	// mu guards the fields below.
+	next, end int
+	locks     []*os.File // of the blocks; closed when the program ends
+}
 
 // Port is free for UDP and TCP on 127.0.0.1, for a program that must be told
-// where to listen. Each call of a test program gives another; two programs
-// look from different places on.
+// where to listen. Each call gives another, in this program and in those that
+// run beside it.
 func Port(tb testing.TB) int {
 	tb.Helper()
-	for range (highest - lowest) / 2 {
-		n := os.Getpid()*stride + int(taken.Add(1))
-		port := lowest + n%(highest-lowest)
+	held.mu.Lock()
+	defer held.mu.Unlock()
+	for {
+		if held.next == held.end {
+			if err := takeBlock(); err != nil {
+				tb.Fatal(err)
+			}
+		}
+		port := held.next
+		held.next++
 		if free(port) {
 			return port
 		}
 	}
-	tb.Fatalf("no port from %d to %d is free for UDP and TCP", lowest, highest)
-	return 0
+}
+
+// takeBlock locks a block that no program holds, for as long as this one runs.
+func takeBlock() error {
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("sipd-test-ports-%d", os.Getuid()))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	const blocks = (highest - lowest) / stride
+	for i := range blocks {
+		low := lowest + (os.Getpid()+i)%blocks*stride // those who begin together look at different ones
+		f, err := os.OpenFile(filepath.Join(dir, fmt.Sprint(low)), os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return err
+		}
+		if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+			_ = f.Close()
+			continue
+		}
+		held.next, held.end, held.locks = low, low+stride, append(held.locks, f)
+		return nil
+	}
+	return fmt.Errorf("all %d blocks of ports are locked by test programs (%s)", blocks, dir)
 }
 
 func free(port int) bool {

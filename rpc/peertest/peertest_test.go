@@ -1,0 +1,31 @@
+package peertest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestStart: a program is waited for, its output kept, and it is gone with the test.
+func TestStart(t *testing.T) {
+	sh := Path(t, "sh", "dash")
+	file := filepath.Join(t.TempDir(), "ready")
+	var pid int
+	t.Run("run", func(t *testing.T) {
+		cmd := exec.Command(sh, "-c", `echo hello; : >"$1"; trap "" TERM; while :; do sleep 1; done`, "sh", file)
+		log := Start(t, cmd, func() bool { _, err := os.Stat(file); return err == nil })
+		if s := log.String(); !strings.HasPrefix(s, "hello\n") || !strings.Contains(log.Tail(), "hello\n") {
+			t.Errorf("it printed %q", s)
+		}
+		pid = cmd.Process.Pid
+	})
+	if _, err := os.Stat(filepath.Join("/proc", "self")); err != nil {
+		t.Skipf("skipped: processes cannot be looked at here: %v", err)
+	}
+	if b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline")); err == nil && strings.Contains(string(b), file) {
+		t.Errorf("process %d is still there", pid)
+	}
+}
