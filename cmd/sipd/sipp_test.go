@@ -22,7 +22,7 @@ func (s *server) sipp(t *testing.T, scenario string, args ...string) (wait func(
 	}
 	dir := t.TempDir() // it leaves error files behind
 	cmd := exec.Command(bin, append([]string{
-		s.Addr, "-sf", file, "-i", "127.0.0.1", "-mi", "127.0.0.1", "-nostdin", "-timeout", "30s", "-timeout_error",
+		s.Addr, "-sf", file, "-i", "127.0.0.1", "-mi", "127.0.0.1", "-nostdin", "-timeout", "120s", "-timeout_error",
 		"-trace_err", "-error_file", filepath.Join(dir, "errors"),
 	}, args...)...)
 	cmd.Dir = dir

@@ -367,6 +367,9 @@ func (c *Context) Now() time.Time {
 	return c.now
 }
 
+// SetNow has the run take a time for the present one.
+func (c *Context) SetNow(t time.Time) { c.now = t }
+
 // TakeScratch lends an empty buffer for building text; whoever took it gives
 // it back with GiveScratch. What asks while it is lent gets a new one.
 func (c *Context) TakeScratch() []byte {

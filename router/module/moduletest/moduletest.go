@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"sipd/router/cfg"
 	"sipd/router/module"
@@ -33,6 +34,8 @@ import (
 type Rig struct {
 	// Ctx is the run of the message; Message makes a new one.
 	Ctx *run.Context
+	// At is when messages come; zero is now. A test that compares seconds sets it.
+	At time.Time
 	// Env and Host may be changed before Start.
 	Env  *run.Env
 	Host module.Host
@@ -273,6 +276,7 @@ func (r *Rig) Raw(text string) *run.Context {
 		r.t.Fatalf("moduletest: %v in message:\n%s", err, text)
 	}
 	c.ID = id
+	c.SetNow(r.At)
 	c.Cfg = r.Env.Cfg.Snapshot()
 	c.Route = run.RequestRoute
 	if !c.Msg.IsRequest() {

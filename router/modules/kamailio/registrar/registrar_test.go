@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"sipd/router/module/moduletest"
 	"sipd/router/modules/kamailio/usrloc"
@@ -15,6 +16,7 @@ import (
 func newRig(t testing.TB, params ...any) *moduletest.Rig {
 	t.Helper()
 	r := moduletest.New(t, usrloc.New(), New())
+	r.At = time.Now()
 	for i := 0; i < len(params); i += 3 {
 		r.Param(params[i].(string), params[i+1].(string), params[i+2])
 	}
