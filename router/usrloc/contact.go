@@ -3,6 +3,8 @@ package usrloc
 import (
 	"math"
 	"strings"
+	"sync/atomic"
+	"time"
 )
 
 // QUnset is the preference of a contact that has none.
@@ -75,15 +77,16 @@ const (
 )
 
 // Contact is a stored contact. Its texts share one allocation. It does not
-// change any more: an update makes another one, so whoever holds it may read it
-// for as long as it likes.
+// change any more but for what was heard of its phone: an update makes another
+// one, so whoever holds it may read it for as long as it likes.
 type Contact struct {
 	text     string
 	next     *Contact // guarded by the shard
 	conn     int64
 	expires  uint32
 	modified uint32
-	seen     uint32 // last keep-alive
+	seen     atomic.Uint32 // last keep-alive
+	trip     atomic.Uint32 // of that, microseconds
 	cseq     uint32
 	flags    uint32
 	cflags   uint32
@@ -137,7 +140,10 @@ func (c *Contact) Expires() int64 { return int64(c.expires) }
 func (c *Contact) Modified() int64 { return int64(c.modified) }
 
 // LastKeepalive is when its phone was last heard of, seconds since 1970.
-func (c *Contact) LastKeepalive() int64 { return int64(c.seen) }
+func (c *Contact) LastKeepalive() int64 { return int64(c.seen.Load()) }
+
+// Trip is how long the last answer to a ping took, 0 when there was none.
+func (c *Contact) Trip() time.Duration { return time.Duration(c.trip.Load()) * time.Microsecond }
 
 // CSeq is that of the REGISTER which wrote it last.
 func (c *Contact) CSeq() uint32 { return c.cseq }
@@ -182,10 +188,11 @@ func pack(aor string, i *Info, socket uint16) *Contact {
 	var b strings.Builder
 	b.Grow(i.size(aor))
 	c := &Contact{
-		conn: i.Conn, expires: make32(i.Expires), modified: make32(i.Modified), seen: make32(i.Modified),
+		conn: i.Conn, expires: make32(i.Expires), modified: make32(i.Modified),
 		cseq: i.CSeq, flags: i.Flags, cflags: i.CFlags, methods: i.Methods,
 		regID: int32(i.RegID), serverID: int32(i.ServerID), q: int16(i.Q), socket: socket,
 	}
+	c.seen.Store(c.modified)
 	for f, s := range [fields]string{aor, i.URI, i.CallID, i.UserAgent, i.Received, i.Path, i.Instance, i.RUID, i.Attrs} {
 		b.WriteString(s)
 		c.ends[f] = uint16(b.Len())

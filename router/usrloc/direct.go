@@ -127,10 +127,7 @@ func (t *Table) sweepDirect(ctx context.Context, r Reader, now int64) error {
 			if c.Valid(now) {
 				continue
 			}
-			t.ended.Inc()
-			if f := t.all.expired.Load(); f != nil {
-				(*f)(t.name, c)
-			}
+			t.over(c)
 			ops = append(ops, Op{OpDelete, c, ""})
 		}
 		if len(ops) >= batch {

@@ -224,10 +224,7 @@ func (t *Table) Sweep(ctx context.Context, now int64) error {
 	for i := range t.shards {
 		gone = t.shards[i].sweep(t, now, gone[:0])
 		for _, c := range gone {
-			t.ended.Inc()
-			if f := t.all.expired.Load(); f != nil {
-				(*f)(t.name, c)
-			}
+			t.over(c)
 		}
 		clear(gone)
 	}
@@ -237,6 +234,17 @@ func (t *Table) Sweep(ctx context.Context, now int64) error {
 			slog.String("module", "usrloc"), slog.String("table", t.name), slog.Any("err", err))
 	}
 	return err
+}
+
+// over counts a contact that ended, and tells of it.
+func (t *Table) over(c *Contact) {
+	t.ended.Inc()
+	if f := t.all.opt.Expired; f != nil {
+		f(t.name, c)
+	}
+	if f := t.all.expired.Load(); f != nil {
+		(*f)(t.name, c)
+	}
 }
 
 // sweep unlinks what ended in one shard. Rows are deleted by the flush.

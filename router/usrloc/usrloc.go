@@ -56,7 +56,8 @@ type Options struct {
 	// Direct.
 	Store Store
 	Log   *slog.Logger
-	// Expired is told of contacts that ended, outside of all locks; may be nil.
+	// Expired is told of contacts that ended, outside of all locks, before who
+	// OnExpired names; may be nil.
 	Expired func(table string, c *Contact)
 }
 
@@ -87,16 +88,13 @@ func New(o Options) *Locations {
 	l := &Locations{opt: o, ruids: NewRUIDs("uloc", o.ServerID)}
 	l.sockets.Store(&[]string{""})
 	l.tables.Store(new([]*Table))
-	if o.Expired != nil {
-		l.OnExpired(o.Expired)
-	}
 	return l
 }
 
 // Options are what New got.
 func (l *Locations) Options() Options { return l.opt }
 
-// OnExpired sets who is told of contacts that ended.
+// OnExpired sets who else is told of contacts that ended.
 func (l *Locations) OnExpired(f func(table string, c *Contact)) { l.expired.Store(&f) }
 
 // Tables lists the tables in order of registration.

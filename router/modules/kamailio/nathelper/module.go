@@ -34,9 +34,8 @@ type nathelper struct {
 	received pv.Setter
 	location locations
 	socket   *transport.Socket
+	pinger   *usrloc.Pinger
 	on       atomic.Bool
-	serial   atomic.Uint64
-	prefix   string // of the branches and Call-IDs of pings
 }
 
 // locations is what is needed of module usrloc.
@@ -83,7 +82,7 @@ func (n *nathelper) params() []module.Param {
 		{Name: "sipping_method", Help: "their method", Value: &n.sipMethod},
 		{Name: "natping_disable_bflag", Help: "branch flag: do not ping", Value: &n.noFlag, Min: -1, Max: 31},
 		{Name: "nortpproxy_str", Help: "line that fix_nated_sdp(4) adds", Value: &n.nortpproxy},
-		{Name: "keepalive_timeout", Help: "0; removing contacts that do not answer is not offered", Value: &n.keepalive},
+		{Name: "keepalive_timeout", Help: "seconds after which a contact that answers no SIP request over UDP ends; 0 for never", Value: &n.keepalive, Max: 86400},
 		{Name: "udpping_from_path", Help: "0; forged source addresses are refused", Value: &n.fromPath},
 		{Name: "ignore_path", Help: "1: ping the contact itself, not its Path", Value: &n.ignorePath},
 		{Name: "append_sdp_oldmediaip", Help: "1: fix_nated_sdp keeps the old address in a=oldmediaip", Value: &n.oldIP},
@@ -120,8 +119,8 @@ func (n *nathelper) Init(_ context.Context, h *module.Host) error {
 	switch {
 	case n.rawSocket != "" || n.fromPath:
 		return errors.New("natping_socket and udpping_from_path forge source addresses, which needs a raw socket; leave them out: pings leave by the socket that the contact registered on")
-	case n.keepalive != 0:
-		return errors.New("keepalive_timeout is not offered; leave it 0: contacts end with their expiry")
+	case n.keepalive > 0 && (n.interval == 0 || n.sipFlag < 0):
+		return errors.New("keepalive_timeout waits for replies to SIP requests; set natping_interval and sipping_bflag too")
 	case n.sipFlag >= 0 && n.interval > 0 && n.sipFrom == "":
 		return errors.New(`sipping_bflag needs an address to ping from; set modparam("nathelper", "sipping_from", "sip:pinger@…")`)
 	case n.alias == "" || strings.ContainsAny(n.alias, ";=~ "):

@@ -121,7 +121,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"natping_socket", "1.2.3.4:5", "raw socket"},
 		{"udpping_from_path", 1, "raw socket"},
-		{"keepalive_timeout", 9, "not offered"},
+		{"keepalive_timeout", 9, "sipping_bflag"},
 		{"received_avp", "$ru", "want one attribute"},
 		{"alias_name", "a;b", "cannot be the name"},
 		{"natping_interval", 9, "usrloc.so"},

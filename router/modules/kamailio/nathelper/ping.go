@@ -2,8 +2,6 @@ package nathelper
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -18,11 +16,8 @@ import (
 
 // initPing makes what pings are recognised by.
 func (n *nathelper) initPing() error {
-	var b [6]byte
-	if _, err := rand.Read(b[:]); err != nil {
-		return err
-	}
-	n.prefix = "nh" + hex.EncodeToString(b[:])
+	n.pinger = usrloc.NewPinger("nh")
+	n.pinger.Transport, n.pinger.Method, n.pinger.From = n.host.Env.Transport, n.sipMethod, n.sipFrom
 	n.on.Store(true)
 	n.host.Hooks.PreReply = append(n.host.Hooks.PreReply, n.preReply)
 	if n.forceSocket == "" {
@@ -42,10 +37,14 @@ func (n *nathelper) initPing() error {
 	return nil
 }
 
-// preReply swallows the replies to pings.
+// preReply swallows the replies to pings, and notes whose phone sent them.
 func (n *nathelper) preReply(c *run.Context) bool {
-	v, err := c.Msg.Via()
-	return err != nil || !strings.HasPrefix(strings.TrimPrefix(v.Branch, "z9hG4bK"), n.prefix)
+	now := c.Now()
+	a, own := n.pinger.Read(c.Msg, now)
+	if own && n.keepalive > 0 {
+		n.location.Locations().Heard(a, now)
+	}
+	return !own
 }
 
 // Serve pings each contact once in an interval; what is to be sent is spread
@@ -79,7 +78,7 @@ func (n *nathelper) pingSome(ctx context.Context, second uint32, now int64) {
 			}
 			for _, c := range r.Contacts {
 				if n.wanted(c, now) {
-					n.ping(ctx, t, c)
+					n.ping(ctx, t, c, now)
 				}
 			}
 		}
@@ -96,96 +95,46 @@ func (n *nathelper) wanted(c *usrloc.Contact, now int64) bool {
 }
 
 // ping sends four zero octets, or a request when the contact's flag says so.
-func (n *nathelper) ping(ctx context.Context, t *usrloc.Table, c *usrloc.Contact) {
+func (n *nathelper) ping(ctx context.Context, t *usrloc.Table, c *usrloc.Contact, now int64) {
 	to := c.Received()
 	if to == "" {
 		to = c.URI()
 	}
-	path := ""
 	if p := c.Path(); p != "" && !n.ignorePath {
-		path = p
 		if na, err := sip.ParseNameAddr(p); err == nil {
 			to = na.URI
 		}
 	}
-	d, err := n.resolve(ctx, to)
+	d, err := n.pinger.Way(ctx, t, c, to)
+	if err == nil {
+		err = n.send(ctx, t, c, d, now)
+	}
 	if err != nil {
-		n.fail(ctx, c, err)
-		return
-	}
-	d.Sock = n.socketOf(t.Socket(c), d)
-	bySIP := flag(c.CFlags(), n.sipFlag) && n.sipFrom != ""
-	if !bySIP && d.Proto != transport.UDP {
-		return // streams are kept open by what is sent on them
-	}
-	msg := []byte{0, 0, 0, 0}
-	if bySIP {
-		if d.Proto != transport.UDP {
-			d.Conn, d.NoConnect = uint64(max(c.Conn(), 0)), true
-		}
-		if d.Sock == nil {
-			d.Sock = n.host.Env.Transport.Choose(d)
-		}
-		if d.Sock == nil {
-			return
-		}
-		msg = n.request(c, d, path)
-	}
-	if err := n.host.Env.Transport.Send(d, msg); err != nil {
 		n.fail(ctx, c, err)
 	}
 }
+
+func (n *nathelper) send(ctx context.Context, t *usrloc.Table, c *usrloc.Contact, d transport.Dest, now int64) error {
+	if n.socket != nil && d.Proto == transport.UDP {
+		d.Sock = n.socket
+	}
+	switch bySIP := flag(c.CFlags(), n.sipFlag) && n.sipFrom != ""; {
+	case bySIP && d.Proto == transport.UDP && n.keepalive > 0 && c.LastKeepalive()+int64(n.keepalive) < now:
+		return t.Shorten(ctx, c, now+graceTime)
+	case bySIP:
+		return n.pinger.Ping(c, d, c.URI(), !n.ignorePath)
+	case d.Proto == transport.UDP:
+		return n.host.Env.Transport.Send(d, []byte{0, 0, 0, 0})
+	}
+	return nil // streams are kept open by what is sent on them
+}
+
+// graceTime is for how many seconds a contact stays that does not answer, as with
+// Kamailio.
+const graceTime = 10
 
 func (n *nathelper) fail(ctx context.Context, c *usrloc.Contact, err error) {
 	n.host.Log.LogAttrs(ctx, slog.LevelDebug, "contact not pinged", slog.String("module", "nathelper"), slog.String("contact", c.URI()), slog.Any("err", err))
-}
-
-func (n *nathelper) resolve(ctx context.Context, uri string) (transport.Dest, error) {
-	u, err := sip.ParseURI(uri)
-	if err != nil {
-		return transport.Dest{}, err
-	}
-	p := transport.ProtoNone
-	if u.Transport != "" {
-		p, _ = transport.ParseProto(u.Transport)
-	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	return n.host.Env.Transport.ResolveOne(ctx, u.Host, u.Port, p, u.Scheme == sip.SIPS)
-}
-
-// socketOf is the socket to ping from: force_socket, else the one that the
-// contact registered on.
-func (n *nathelper) socketOf(text string, d transport.Dest) *transport.Socket {
-	if n.socket != nil && d.Proto == transport.UDP {
-		return n.socket
-	}
-	_, addr, ok := strings.Cut(text, ":")
-	if !ok {
-		return nil
-	}
-	host, port, err := sip.SplitHostPort(addr)
-	if err != nil {
-		return nil
-	}
-	return n.host.Env.Transport.SocketFor(d.Proto, host, port)
-}
-
-// request builds the SIP request of a ping.
-func (n *nathelper) request(c *usrloc.Contact, d transport.Dest, path string) []byte {
-	id := n.serial.Add(1)
-	host, port := d.Sock.Addr.Addr().Unmap(), d.Sock.Addr.Port()
-	via := fmt.Sprintf("%s:%d", hostText(host), port)
-	if d.Sock.AdvHost != "" {
-		via = string(sip.AppendAddr(nil, d.Sock.AdvHost, d.Sock.SentByPort()))
-	}
-	route := ""
-	if path != "" {
-		route = "Route: " + path + "\r\n"
-	}
-	return fmt.Appendf(nil, "%[1]s %[2]s SIP/2.0\r\nVia: SIP/2.0/%[3]s %[4]s;rport;branch=z9hG4bK%[5]s.%[6]x\r\nMax-Forwards: 70\r\n%[7]sFrom: <%[8]s>;tag=%[5]s\r\nTo: <%[2]s>\r\n"+
-		"Call-ID: %[5]s-%[6]x@%[9]s\r\nCSeq: 1 %[1]s\r\nContent-Length: 0\r\n\r\n",
-		n.sipMethod, c.URI(), strings.ToUpper(d.Proto.String()), via, n.prefix, id, route, n.sipFrom, host)
 }
 
 // enablePing serves nathelper.enable_ping.

@@ -12,6 +12,7 @@ import (
 
 	"sipd/router/dbx"
 	"sipd/router/module"
+	"sipd/router/pv"
 	"sipd/router/stat"
 	"sipd/router/usrloc"
 )
@@ -38,6 +39,9 @@ type mod struct {
 	all    *usrloc.Locations
 	added  *usrloc.RUIDs
 	loadMu sync.Mutex
+
+	pinger   *usrloc.Pinger // of ka_mode, nil without
+	kaFormat *pv.Format
 	// tookOver says that the tables are those of the configuration before.
 	tookOver bool
 }
@@ -84,7 +88,10 @@ func (m *mod) Init(ctx context.Context, h *module.Host) error {
 	m.added = usrloc.NewRUIDs("ulcx", h.Env.ServerID)
 	o := usrloc.Options{
 		Mode: usrloc.Mode(m.dbMode), Matching: usrloc.Matching(m.matching), NewestFirst: m.newestFirst,
-		CSeqDelay: int64(m.cseqDelay), HashSize: m.hashSize, ServerID: h.Env.ServerID, Log: h.Log,
+		CSeqDelay: int64(m.cseqDelay), HashSize: m.hashSize, ServerID: h.Env.ServerID, Log: h.Log, Expired: m.over,
+	}
+	if err := m.initKeepalive(h, nil); err != nil {
+		return err
 	}
 	if m.dbMode != 0 {
 		conn, err := dbx.Open(ctx, h, m.dbURL)
@@ -111,6 +118,9 @@ func (m *mod) succeed(old *mod) error {
 		return &module.RestartError{Params: names}
 	}
 	m.added, m.conn, m.store, m.all, m.tookOver = old.added, old.conn, old.store, old.all, true
+	if err := m.initKeepalive(m.host, old.pinger); err != nil {
+		return err
+	}
 	for _, t := range m.all.Tables() {
 		if err := m.host.Stat.Declare("usrloc", t.Stats()...); err != nil {
 			return err
@@ -127,14 +137,8 @@ func (m *mod) refuse() error {
 	switch {
 	case m.dbMode < 0 || m.dbMode > 4:
 		return fmt.Errorf("db_mode is between 0 and 4, not %d", m.dbMode)
-	case m.kaMode != 0 || m.kaTimeout != 0:
-		return errors.New("ka_mode and ka_timeout (keep-alives from usrloc) are not offered; let nathelper ping, or leave them 0")
 	case m.xavpContact != "":
 		return errors.New("xavp_contact is not offered; remove it: attributes of contacts are not kept")
-	case m.lostTCP:
-		return errors.New("handle_lost_tcp is not offered; leave it 0: contacts end with their expiry, and lookup_filter_mode 2 of registrar passes over dead connections")
-	case m.closeTCP:
-		return errors.New("close_expired_tcp is not offered; leave it 0: idle connections end by tcp_connection_lifetime")
 	case m.rawFetch != 0:
 		return errors.New("db_raw_fetch_type is for Oracle, which is no database here; leave it 0")
 	case m.natFlag > 31:
@@ -199,6 +203,12 @@ func (m *mod) Serve(ctx context.Context) error {
 func (m *mod) sweep(ctx context.Context, now time.Time) {
 	for _, t := range m.all.Tables() {
 		at := now.Unix()
+		if m.lostTCP {
+			m.dropLost(ctx, t, at)
+		}
+		if m.pinger != nil {
+			m.keepAlive(ctx, t, at)
+		}
 		if m.dbMode == 3 {
 			at -= int64(m.rmDelay)
 		}

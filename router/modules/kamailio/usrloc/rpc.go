@@ -107,7 +107,7 @@ func contact(t *usrloc.Table, c *usrloc.Contact, now int64) rpc.Struct {
 		rpc.M("Instance", notSet(c.Instance())), rpc.M("Reg-Id", rpc.Int(c.RegID())),
 		rpc.M("Server-Id", rpc.Int(c.ServerID())), rpc.M("Tcpconn-Id", rpc.Int(c.Conn())),
 		rpc.M("Keepalive", rpc.Int(0)), rpc.M("Last-Keepalive", rpc.Int(c.LastKeepalive())),
-		rpc.M("KA-Roundtrip", rpc.Int(0)), rpc.M("Last-Modified", rpc.Int(c.Modified())),
+		rpc.M("KA-Roundtrip", rpc.Int(c.Trip().Microseconds())), rpc.M("Last-Modified", rpc.Int(c.Modified())),
 	}
 }
 
