@@ -55,7 +55,15 @@ func (r *registrar) newSave(a module.Args) (run.Func, error) {
 		}
 		flags = func(*run.Context) int { return int(n) }
 	}
-	return func(c *run.Context) int { return r.save(c, t, flags(c), a.Str(c, 2)) }, nil
+	return func(c *run.Context) int { return r.save(c, t, flags(c), r.given(c, a.Str(c, 2))) }, nil
+}
+
+// given is the address of record that a call names, else that of aor_avp.
+func (r *registrar) given(c *run.Context, uri string) string {
+	if uri == "" && r.owns != nil {
+		return r.owns(c).Text()
+	}
+	return uri
 }
 
 func number(s string) int {
@@ -72,7 +80,7 @@ func (r *registrar) newLookup(dset bool) func(module.Args) (run.Func, error) {
 		if err != nil {
 			return nil, err
 		}
-		return func(c *run.Context) int { return r.lookup(c, t, a.Str(c, 1), dset) }, nil
+		return func(c *run.Context) int { return r.lookup(c, t, r.given(c, a.Str(c, 1)), dset) }, nil
 	}
 }
 
@@ -89,7 +97,9 @@ func (r *registrar) newRegistered(a module.Args) (run.Func, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(c *run.Context) int { return r.registered(c, t, a.Str(c, 1), a.Int(c, 2, 0), a.Int(c, 3, 0)) }, nil
+	return func(c *run.Context) int {
+		return r.registered(c, t, r.given(c, a.Str(c, 1)), a.Int(c, 2, 0), a.Int(c, 3, 0))
+	}, nil
 }
 
 func (r *registrar) newUnregister(a module.Args) (run.Func, error) {

@@ -28,6 +28,9 @@ func (r *registrar) usable(c *run.Context, k *usrloc.Contact, now int64) bool {
 			return false
 		}
 	}
+	if r.filterMode&2 != 0 && k.Conn() > 0 && c.Env.Transport != nil && !c.Env.Transport.ConnOpen(conn(k)) {
+		return false
+	}
 	return true
 }
 

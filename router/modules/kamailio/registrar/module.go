@@ -48,6 +48,7 @@ type registrar struct {
 	useDomain bool
 	received  pv.Getter // received_avp
 	callID    pv.Getter // reg_callid_avp
+	owns      pv.Getter // aor_avp
 	slot      int       // in Context.Slots: the status that save kept back
 	ulcSlot   int       // contacts for $ulc
 	prefix    string
@@ -143,9 +144,9 @@ func (r *registrar) params() []module.Param {
 		{Name: "regid_mode", Help: "accepted; reg-id is kept whenever there is an instance", Value: &r.regidMode, Min: 0, Max: 1},
 		{Name: "flow_timer", Help: "Flow-Timer of replies, seconds; 0 for none", Value: &r.flowTimer, Min: 0, Max: 86400},
 		{Name: "contact_max_size", Help: "longest contact URI, octets", Value: &r.contactMax, Min: 1, Max: 16384},
-		{Name: "lookup_filter_mode", Help: "1 by branch flags, 2 by open connection", Value: &r.filterMode, Min: 0, Max: 3},
+		{Name: "lookup_filter_mode", Help: "sum of 1: by the branch flags rlf_bflags of xavp_cfg; 2: not those whose connection is gone", Value: &r.filterMode, Min: 0, Max: 3},
 		{Name: "event_callback", Help: "empty; others are refused", Value: &r.eventCallback},
-		{Name: "aor_avp", Help: "empty; others are refused", Value: &r.aorAVP},
+		{Name: "aor_avp", Help: "attribute with the address of record of save, lookup and registered that are given none", Value: &r.aorAVP},
 	}
 }
 
@@ -162,12 +163,8 @@ func (r *registrar) Init(_ context.Context, h *module.Host) error {
 	switch {
 	case r.eventCallback != "":
 		return errors.New("event_callback is for embedded languages; use event_route[usrloc:contact-expired]")
-	case r.aorAVP != "":
-		return errors.New("aor_avp is gone; give save, lookup and registered the address as their uri argument")
 	case r.flowTimer > 0 && r.outbound == 0:
 		return errors.New("flow_timer wants outbound_mode 1 or 2")
-	case r.filterMode&2 != 0:
-		return errors.New("lookup_filter_mode 2 is not offered; use 0 or 1, dead connections fail when they are sent to")
 	case r.sockFlag >= 0 && r.sockHdr == "" && r.xavpCfg == "":
 		return errors.New("sock_flag wants sock_hdr_name")
 	}
@@ -183,7 +180,8 @@ func (r *registrar) Init(_ context.Context, h *module.Host) error {
 	if r.callID, err = r.attribute("reg_callid_avp", r.callidAVP); err != nil {
 		return err
 	}
-	return nil
+	r.owns, err = r.attribute("aor_avp", r.aorAVP)
+	return err
 }
 
 func (r *registrar) attribute(param, name string) (pv.Getter, error) {

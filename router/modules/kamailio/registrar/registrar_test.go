@@ -199,6 +199,35 @@ func TestGRUU(t *testing.T) {
 	}
 }
 
+// TestOwner: aor_avp says whose contacts they are, unless the call does.
+func TestOwner(t *testing.T) {
+	r := newRig(t, "registrar", "aor_avp", "$avp(owner)")
+	for i, tt := range []struct{ owner, uri, want string }{
+		{"", "", "to"},
+		{"sip:shared@h", "", "shared"},
+		{"sip:shared@h", "sip:named@h", "named"},
+	} {
+		r.Message(register("to", fmt.Sprint("o", i), fmt.Sprintf("Contact: <sip:c%d@h>", i)))
+		if tt.owner != "" {
+			r.SetVar("$avp(owner)", tt.owner)
+		}
+		if rc := r.Call("save", "location", "2", tt.uri); rc != 1 {
+			t.Errorf("save of %+v: %d", tt, rc)
+		}
+		if rc := r.Call("registered", "location", "sip:"+tt.want+"@h"); rc != 1 {
+			t.Errorf("%+v: %s has no contact", tt, tt.want)
+		}
+	}
+	r.Message("INVITE sip:nobody@h SIP/2.0\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\nTo: <sip:nobody@h>\n\n")
+	if rc := r.Call("lookup", "location"); rc != -1 {
+		t.Errorf("lookup without the attribute: %d", rc)
+	}
+	r.SetVar("$avp(owner)", "sip:shared@h")
+	if rc := r.Call("lookup", "location"); rc != 1 || r.Ctx.RURI() != "sip:c1@h" {
+		t.Errorf("lookup: %d %s", rc, r.Ctx.RURI())
+	}
+}
+
 func TestExpired(t *testing.T) {
 	loc := usrloc.New()
 	r := moduletest.New(t, loc, New())
@@ -219,10 +248,9 @@ func TestExpired(t *testing.T) {
 func TestRefused(t *testing.T) {
 	for _, p := range [][]any{
 		{"registrar", "flow_timer", 5},
-		{"registrar", "aor_avp", "$avp(x)"},
-		{"registrar", "lookup_filter_mode", 2},
+		{"registrar", "aor_avp", "$ru"},
 		{"registrar", "received_avp", "$ru"},
-		{"usrloc", "ka_mode", 1},
+		{"usrloc", "xavp_contact", "x"},
 		{"usrloc", "db_mode", 1},
 	} {
 		r := newRig(t, p...)
