@@ -76,16 +76,23 @@ type server struct {
 	stopped        bool
 }
 
-// serve starts the daemon on a configuration (a file's path) and waits until
-// it says that it is ready. ADDR in extra arguments is replaced by its address.
-func serve(t testing.TB, config string, extra ...string) *server {
+// shortDir is a folder for sockets, whose paths are short: the test's own may be
+// too deep.
+func shortDir(t testing.TB) string {
 	t.Helper()
-	// Unix sockets have short names: the test's own folder may be too deep.
 	dir, err := os.MkdirTemp("", "sipd")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// serve starts the daemon on a configuration (a file's path) and waits until
+// it says that it is ready. ADDR in extra arguments is replaced by its address.
+func serve(t testing.TB, config string, extra ...string) *server {
+	t.Helper()
+	dir := shortDir(t)
 	s := &server{Dir: dir, Ctl: filepath.Join(dir, "sipd_ctl"), Log: &output{}, Port: sockettest.Port(t)}
 	s.Addr = fmt.Sprintf("127.0.0.1:%d", s.Port)
 	note, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"})

@@ -102,7 +102,7 @@ func shown(t *tm.Transaction) rpc.Struct {
 	return rpc.Struct{
 		rpc.M("cell", rpc.String("0x"+strconv.FormatUint(uint64(i.Index)<<32|uint64(i.Label), 16))),
 		rpc.M("tindex", rpc.Int(i.Index)),
-		rpc.M("tlabel", rpc.Int(i.Label)),
+		rpc.M("tlabel", rpc.Int(int32(i.Label))), // as the elders: no number of BinRPC is larger
 		rpc.M("method", rpc.String(i.Method)),
 		rpc.M("from", rpc.String(i.From)),
 		rpc.M("to", rpc.String(i.To)),
