@@ -98,6 +98,7 @@ func (s *Source) core() []*rpc.Method {
 			Handler: s.shmmem,
 		},
 		{Name: "core.sockets_list", Reply: "list of socket: struct {proto, address, ipaddress, port, mcast, mhomed, virtual: string}", Help: "Lists the SIP sockets.", Handler: handler(s.sockets)},
+		{Name: "core.stacks", Reply: "string", Help: "Tells what every goroutine does: its state and its stack. The server stands still for the moment in which they are read; after 4 MB the list is cut.", List: true, Handler: handler(stacks)},
 		{Name: "core.tcp_info", Reply: "struct {readers, max_connections, max_tls_connections, opened_connections, opened_tls_connections, write_queued_bytes: int}", Help: "Tells how many stream connections there are and may be.", Handler: handler(s.tcpInfo)},
 		{Name: "core.tcp_list", Reply: "struct {id: int, type, state: string, timeout, lifetime, ref_count: int, src_ip: string, src_port: int, dst_ip: string, dst_port: int}", Help: "Lists the stream connections.", List: true, Handler: handler(s.tcpList)},
 		{Name: "core.tcp_options", Reply: "struct {connect_timeout, send_timeout, …: int}", Help: "Tells the settings of the stream transports.", Handler: handler(s.tcpOptions)},
@@ -230,6 +231,25 @@ func (s *Source) psx() ([]rpc.Value, error) {
 		out = append(out, rpc.Struct{
 			rpc.M("IDX", rpc.Int(i)), rpc.M("PID", rpc.Int(os.Getpid())), rpc.M("DSC", rpc.String(w.Name)),
 		})
+	}
+	return out, nil
+}
+
+// stackRoom bounds what core.stacks reads, octets.
+const stackRoom = 4 << 20
+
+// stacks are those of all goroutines, one a value. They hold no data of
+// messages: arguments are shown as addresses.
+func stacks() ([]rpc.Value, error) {
+	room := make([]byte, 64<<10)
+	n := runtime.Stack(room, true)
+	for n == len(room) && n < stackRoom {
+		room = make([]byte, 2*len(room))
+		n = runtime.Stack(room, true)
+	}
+	out := texts(strings.Split(strings.TrimSpace(string(room[:n])), "\n\n"))
+	if n == stackRoom {
+		out = append(out, rpc.String("cut here: there are more goroutines than fit"))
 	}
 	return out, nil
 }

@@ -291,6 +291,40 @@ func TestKillWithoutSignal(t *testing.T) {
 	}
 }
 
+// TestStacks: a goroutine that waits is told with its function and its state.
+func TestStacks(t *testing.T) {
+	c, _ := start(t, newFake(t))
+	wait, ended, ready := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		aGoroutineThatWaits(ready, wait)
+	}()
+	<-ready
+	defer func() { close(wait); <-ended }()
+	vals, err := c.Call(t.Context(), "core.stacks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, v := range vals {
+		text := string(v.(rpc.String))
+		if !strings.HasPrefix(text, "goroutine ") {
+			t.Errorf("a stack begins with %.40q", text)
+		}
+		if strings.Contains(text, "aGoroutineThatWaits") {
+			found++
+		}
+	}
+	if found != 1 {
+		t.Errorf("the goroutine that waits is %d times among %d", found, len(vals))
+	}
+}
+
+func aGoroutineThatWaits(ready, wait chan struct{}) {
+	close(ready)
+	<-wait
+}
+
 func TestReload(t *testing.T) {
 	f := newFake(t)
 	c, _ := start(t, f)
