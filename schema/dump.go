@@ -60,9 +60,10 @@ const (
 
 // DumpOptions choose what Dump writes.
 type DumpOptions struct {
-	Only []string // tables; nil: all
-	SQL  bool     // statements of the engine instead of lines of JSON
-	Data bool     // SQL: rows alone, without CREATE TABLE
+	Only  []string // tables; nil: all
+	SQL   bool     // statements of the engine instead of lines of JSON
+	Data  bool     // SQL: rows alone, without CREATE TABLE
+	Forms bool     // SQL: CREATE TABLE alone, without rows
 }
 
 // Dump writes all rows of a database, or of some of its tables, as of one
@@ -95,6 +96,12 @@ func Dump(ctx context.Context, d *db.DB, w io.Writer, o DumpOptions) (db.Counts,
 			return err
 		}
 		for _, t := range tables {
+			if o.Forms {
+				if err := form.table(t); err != nil {
+					return err
+				}
+				continue
+			}
 			n, err := dumpRows(ctx, tx, t, form)
 			if err != nil {
 				return fmt.Errorf("dump table %s: %w", t.Name, err)

@@ -7,7 +7,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sipd/db"
 )
+
+// kamcliTables are tables of the Kamailio family that no server installs.
+var kamcliTables = []string{"cdrs", "billing_rates", "tlscfg"}
 
 // TestHistoryIsComplete compares every table of every release with the facts,
 // column by column and key by key, where these are at hand.
@@ -94,7 +99,15 @@ func TestHistoryIsComplete(t *testing.T) {
 					t.Errorf("%s in %s is\n%s\nthe facts have\n%s", tn, release, got, w)
 				}
 			}
-			if have = len(s.Tables); have != want {
+			for _, own := range kamcliTables { // the facts are about the servers' own tables
+				if f.flavour == db.Kamailio && s.Table(own) == nil {
+					t.Errorf("release %s lacks table %s", release, own)
+				}
+			}
+			if have = len(s.Tables); f.flavour == db.Kamailio {
+				have -= len(kamcliTables)
+			}
+			if have != want {
 				t.Errorf("release %s has %d tables, the facts have %d", release, have, want)
 			}
 		}

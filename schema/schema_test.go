@@ -283,7 +283,14 @@ func TestSameAsKamailio(t *testing.T) {
 	}
 	ours := dbtest.Open(t, db.SQLite)
 	create(t, ours, db.Kamailio, schema.Of(db.Kamailio).Groups()...)
-	if diff := cmp.Diff(describe(t, theirs), describe(t, ours)); diff != "" {
+	made := describe(t, ours)
+	for _, name := range []string{"cdrs", "billing_rates", "tlscfg"} { // kamcli's
+		if made[name] == nil {
+			t.Errorf("table %s is not made", name)
+		}
+		delete(made, name)
+	}
+	if diff := cmp.Diff(describe(t, theirs), made); diff != "" {
 		t.Errorf("Kamailio's scripts make -, we make +:\n%s", diff)
 	}
 }

@@ -26,6 +26,7 @@ const (
 	Has  Op = "~"
 	Bits Op = "&"  // one of the bits of the value is set
 	None Op = "!&" // none of them is
+	In   Op = "in" // it is one of the values of an []any
 )
 
 // Cond is a condition on a column.
@@ -195,6 +196,8 @@ func (t *Table) condition(col *Column, c Cond) (string, []any, error) {
 		return name + " IS NOT NULL", nil, nil
 	}
 	switch c.Op {
+	case In:
+		return t.oneOf(col, c.Value)
 	case Bits, None:
 		if n, ok := c.Value.(int64); ok && col.Kind == schema.Integer {
 			return "(" + name + " & ?) " + map[Op]string{Bits: "<> 0", None: "= 0"}[c.Op], []any{n}, nil
@@ -216,6 +219,26 @@ func (t *Table) condition(col *Column, c Cond) (string, []any, error) {
 		return "(" + name + " <> ? OR " + name + " IS NULL)", []any{v}, nil
 	}
 	return name + " " + string(c.Op) + " ?", []any{v}, nil
+}
+
+// oneOf is the condition that the column has one of the values; of none it has
+// none.
+func (t *Table) oneOf(col *Column, v any) (string, []any, error) {
+	values, ok := v.([]any)
+	if !ok {
+		return "", nil, &db.FieldError{Field: "condition", Value: col.Name, Why: "has no list of values"}
+	}
+	if len(values) == 0 {
+		return "1 = 0", nil, nil
+	}
+	args := make([]any, len(values))
+	for i, x := range values {
+		var err error
+		if args[i], err = t.bind(Cell{col.Name, x}); err != nil {
+			return "", nil, err
+		}
+	}
+	return t.d.Quote(col.Name) + " IN (" + strings.TrimSuffix(strings.Repeat("?, ", len(args)), ", ") + ")", args, nil
 }
 
 // checkSearch wants what an engine takes as text; its length does not matter.
