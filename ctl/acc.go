@@ -3,6 +3,7 @@ package ctl
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,21 +29,30 @@ func (a *App) accCommands() []*cobra.Command {
 	}
 	l.declare(recent, true, false)
 	var missed bool
-	rates := &cobra.Command{
-		Use: "rates", Short: "Count the calls of the last minutes by method and reply code", Args: want(0, 0), Example: "  sipctl acc rates --since 1h",
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.accRates(cmd.Context(), since, missed) },
+	var by listFlags
+	stats := &cobra.Command{
+		Use: "stats", Short: "Count the requests of the last minutes by method and reply code", Args: want(0, 0), Example: "  sipctl acc stats --since 1h",
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.accStats(cmd.Context(), &by, since, missed) },
 	}
-	rates.Flags().BoolVar(&missed, "missed", false, "of the missed calls")
-	for _, c := range []*cobra.Command{recent, rates} {
+	by.declare(stats, false, false)
+	stats.Flags().BoolVar(&missed, "missed", false, "of the missed calls")
+	for _, c := range []*cobra.Command{recent, stats} {
 		c.Flags().DurationVar(&since, "since", 5*time.Minute, "as far back as this `time`, 300s, 10m, 24h")
 	}
 	extend := &cobra.Command{
 		Use: "extend", Short: "Give the tables acc and missed_calls the columns that default configurations fill", Args: want(0, 0),
 		Long: `Adds the columns src_user, src_domain, src_ip, dst_ouser, dst_user and
-dst_domain to acc and missed_calls where they are missing.`, Example: "  sipctl acc extend",
+dst_domain to acc and missed_calls where they are missing, and cdr_id, in which
+acc cdrs generate notes what has its record.`, Example: "  sipctl acc extend",
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.accExtend(cmd.Context()) },
 	}
-	return []*cobra.Command{recent, rates, extend}
+	reduce := &cobra.Command{
+		Use: "reduce [TABLE...]", Short: "Take these columns away again, with what is in them", Args: want(0, 2), ValidArgs: []string{"acc", "missed_calls"},
+		Long: `Drops the columns that acc extend adds from acc and missed_calls, or from one of
+them, with all that is in them. It asks; for scripts there is --yes.`, Example: "  sipctl acc reduce missed_calls --yes",
+		RunE: func(cmd *cobra.Command, args []string) error { return a.accReduce(cmd.Context(), cmd, args) },
+	}
+	return []*cobra.Command{recent, stats, a.accReportCommand(), extend, reduce}
 }
 
 // accTime is the column of the time of a call in the flavour's table.
@@ -53,8 +63,8 @@ func accTime(r *Rows) string {
 	return "request_timestamp"
 }
 
-// accRates counts in the database what happened since then.
-func (a *App) accRates(ctx context.Context, since time.Duration, missed bool) error {
+// accStats counts in the database what happened since then.
+func (a *App) accStats(ctx context.Context, l *listFlags, since time.Duration, missed bool) error {
 	name := "acc call"
 	if missed {
 		name = "acc missed"
@@ -82,60 +92,133 @@ func (a *App) accRates(ctx context.Context, since time.Duration, missed bool) er
 		}
 		total++
 	}
-	w := output.New(a.Out, a.set.output, "method", "code", "calls", "percent", "per_minute")
+	w, err := a.list(l, []string{"method", "code", "calls", "percent", "per_minute"})
+	if err != nil {
+		return err
+	}
 	for _, k := range order {
 		n := counts[k]
-		if err := w.Row(k.method, k.code, n, round(100*float64(n)/float64(total)), round(float64(n)/since.Minutes())); err != nil {
+		if err := w.row(k.method, k.code, n, round(100*float64(n)/float64(total)), round(float64(n)/since.Minutes())); err != nil {
 			return err
 		}
 	}
-	return w.Close()
+	return w.close()
 }
 
 // round keeps two digits after the point.
 func round(f float64) float64 { return float64(int64(f*100+0.5)) / 100 }
 
-// accColumns are those that kamctl's acc initdb adds.
-var accColumns = []struct {
-	name string
-	size int
-}{{"src_user", 64}, {"src_domain", 128}, {"src_ip", 64}, {"dst_ouser", 64}, {"dst_user", 64}, {"dst_domain", 128}}
+// accColumns are those that kamctl's acc initdb adds, as SQL, and the one that
+// kamcli's does.
+var accColumns = [][2]string{
+	{"src_user", "VARCHAR(64) NOT NULL DEFAULT ''"},
+	{"src_domain", "VARCHAR(128) NOT NULL DEFAULT ''"},
+	{"src_ip", "VARCHAR(64) NOT NULL DEFAULT ''"},
+	{"dst_ouser", "VARCHAR(64) NOT NULL DEFAULT ''"},
+	{"dst_user", "VARCHAR(64) NOT NULL DEFAULT ''"},
+	{"dst_domain", "VARCHAR(128) NOT NULL DEFAULT ''"},
+	{"cdr_id", "INTEGER NOT NULL DEFAULT 0"},
+}
+
+// accTables are the tables of calls that have a form to extend.
+func (a *App) accTables(ctx context.Context, names []string) ([]*table.Table, error) {
+	var out []*table.Table
+	for noun, name := range map[string]string{"acc call": "acc", "acc missed": "missed_calls"} {
+		if len(names) > 0 && !slices.Contains(names, name) {
+			continue
+		}
+		r, err := a.nounRows(ctx, nounOf(noun), false)
+		if err != nil {
+			return nil, err
+		}
+		if r.dir.Flavour() == db.SER {
+			return nil, fmt.Errorf("the ser flavour has all its columns: %w", db.ErrNotSupported)
+		}
+		out = append(out, r.t)
+	}
+	slices.SortFunc(out, func(x, y *table.Table) int { return strings.Compare(x.Name, y.Name) })
+	return out, nil
+}
 
 func (a *App) accExtend(ctx context.Context) error {
-	r, err := a.nounRows(ctx, nounOf("acc call"), false)
+	tables, err := a.accTables(ctx, nil)
 	if err != nil {
 		return err
 	}
-	if r.dir.Flavour() == db.SER {
-		return fmt.Errorf("the ser flavour has all its columns: %w", db.ErrNotSupported)
-	}
-	m, err := a.nounRows(ctx, nounOf("acc missed"), false)
-	if err != nil {
-		return err
-	}
-	d := r.dir.DB()
-	for _, t := range []*table.Table{r.t, m.t} {
-		var added []string
-		for _, c := range accColumns {
-			if t.Has(c.name) {
-				continue
+	for _, t := range tables {
+		changed, err := a.accChange(ctx, t, func(c [2]string) string {
+			if t.Has(c[0]) {
+				return ""
 			}
-			added = append(added, c.name)
-			sql := fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s VARCHAR(%d) NOT NULL DEFAULT ''", d.Quote(t.Name), d.Quote(c.name), c.size)
-			if a.opt.dryRun {
-				if _, err := fmt.Fprintf(a.Out, "%s;\n", sql); err != nil {
-					return err
-				}
-				continue
-			}
-			// MySQL commits every one by itself; run again, the rest is added.
-			if err := d.Tx(ctx, func(tx *db.Tx) error { return tx.Do(ctx, sql) }); err != nil {
-				return err
-			}
+			return "ADD COLUMN " + a.database.Quote(c[0]) + " " + c[1]
+		})
+		if err != nil {
+			return err
 		}
-		if err := a.say("table %s: added %s", t.Name, first(strings.Join(added, ", "), "nothing, it has them all")); err != nil {
+		if err := a.say("table %s: added %s", t.Name, first(strings.Join(changed, ", "), "nothing, it has them all")); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (a *App) accReduce(ctx context.Context, cmd *cobra.Command, names []string) error {
+	for _, n := range names {
+		if n != "acc" && n != "missed_calls" {
+			return usagef(cmd, "table %q is none of acc, missed_calls", n)
+		}
+	}
+	tables, err := a.accTables(ctx, names)
+	if err != nil {
+		return err
+	}
+	if !a.opt.yes && !a.opt.dryRun {
+		yes, err := a.confirm("Drop these columns with all that is in them?")
+		if err != nil {
+			return err
+		}
+		if !yes {
+			return fmt.Errorf("the columns that acc extend adds would go with all that is in them; to do it: --yes")
+		}
+	}
+	for _, t := range tables {
+		changed, err := a.accChange(ctx, t, func(c [2]string) string {
+			if !t.Has(c[0]) {
+				return ""
+			}
+			return "DROP COLUMN " + a.database.Quote(c[0])
+		})
+		if err != nil {
+			return err
+		}
+		if err := a.say("table %s: dropped %s", t.Name, first(strings.Join(changed, ", "), "nothing, it has none of them")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// accChange alters the table column by column and gives the names of those that
+// alter has words for. MySQL commits every one by itself; run again, the rest
+// is done.
+func (a *App) accChange(ctx context.Context, t *table.Table, alter func(column [2]string) string) ([]string, error) {
+	var changed []string
+	for _, c := range accColumns {
+		words := alter(c)
+		if words == "" {
+			continue
+		}
+		changed = append(changed, c[0])
+		sql := "ALTER TABLE " + a.database.Quote(t.Name) + " " + words
+		if a.opt.dryRun {
+			if _, err := fmt.Fprintf(a.Out, "%s;\n", sql); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if err := a.database.Tx(ctx, func(tx *db.Tx) error { return tx.Do(ctx, sql) }); err != nil {
+			return nil, err
+		}
+	}
+	return changed, nil
 }

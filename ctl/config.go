@@ -230,7 +230,12 @@ func (a *App) configCommand() *cobra.Command {
 		return conf.names(), cobra.ShellCompDirectiveNoFileComp
 	}
 	// Those that mend a configuration must run with a broken one.
-	unconfigured := func(*cobra.Command, []string) error { a.set.output = output.Table; return nil }
+	unconfigured := func(cmd *cobra.Command, _ []string) (err error) {
+		if a.set.output, err = output.ParseFormat(first(a.opt.output, "table")); err != nil {
+			return usagef(cmd, "%v", err)
+		}
+		return nil
+	}
 	var in string
 	set := &cobra.Command{
 		Use: "set KEY VALUE", Short: "Write a setting into the user's file", Args: want(2, 2), PersistentPreRunE: unconfigured,
@@ -261,6 +266,14 @@ commands use when neither --context nor SIPCTL_CONTEXT names one.`,
 			RunE:              func(cmd *cobra.Command, args []string) error { return a.configUse(args[0]) },
 		},
 		set,
+		&cobra.Command{
+			Use: "paths", Short: "List the files where the configuration is looked for, and whether they are there", Args: want(0, 0), PersistentPreRunE: unconfigured,
+			RunE: func(*cobra.Command, []string) error { return a.configPaths() },
+		},
+		&cobra.Command{
+			Use: "aliases", Short: "List the other names of commands", Args: want(0, 0),
+			RunE: func(*cobra.Command, []string) error { return a.configAliases() },
+		},
 		&cobra.Command{
 			Use: "check [CONTEXT...]", Short: "Check the files and try the databases and servers of contexts", Args: want(0, -1), PersistentPreRunE: unconfigured,
 			Long: `Reads the configuration and lists every mistake in it; then opens the database
@@ -344,4 +357,46 @@ func (a *App) configSet(cmd *cobra.Command, in, key, value string) error {
 		return a.say("took %s out of %s", what, path)
 	}
 	return a.say("set %s in %s", what, path)
+}
+
+// configPaths lists the files of the configuration in the order in which they
+// are read.
+func (a *App) configPaths() error {
+	w := output.New(a.Out, a.set.output, "file", "there")
+	asked := first(a.opt.config, os.Getenv("SIPCTL_CONFIG"))
+	files := usualFiles()
+	if asked != "" {
+		files = []string{asked}
+	}
+	for _, f := range files {
+		_, err := os.Stat(f)
+		if err := w.Row(f, err == nil); err != nil {
+			return err
+		}
+	}
+	return w.Close()
+}
+
+// configAliases lists the aliases of the whole tree.
+func (a *App) configAliases() error {
+	w := output.New(a.Out, a.set.output, "alias", "command")
+	var walk func(c *cobra.Command) error
+	walk = func(c *cobra.Command) error {
+		for _, s := range c.Commands() {
+			path := strings.TrimPrefix(s.CommandPath(), "sipctl ")
+			for _, alias := range s.Aliases {
+				if err := w.Row(strings.TrimSuffix(path, s.Name())+alias, path); err != nil {
+					return err
+				}
+			}
+			if err := walk(s); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := walk((&App{}).Root()); err != nil {
+		return err
+	}
+	return w.Close()
 }

@@ -172,7 +172,7 @@ func takesValue(set *pflag.FlagSet, w string) bool {
 // addTo makes the command with all that is below it.
 func (t *top) addTo(root *cobra.Command) {
 	c := t.make()
-	c.GroupID = t.part
+	c.GroupID, c.Aliases = t.part, t.aliases
 	root.AddCommand(c)
 	giveExamples(c)
 }
@@ -200,14 +200,15 @@ func (a *App) tops() []top {
 		{name: "attr", part: "users", short: attrShort, make: a.attrCommand},
 		{name: "acl", part: "users", short: aclShort, aliases: []string{"group"}, make: a.aclCommand},
 		{name: "rpid", part: "users", short: rpidShort, make: a.rpidCommand},
+		{name: "apiban", part: "server", short: apibanShort, make: a.apibanCommand},
 		{name: "rpc", part: "server", short: rpcShort, make: a.rpcCommand},
 		{name: "server", part: "server", short: serverShort, make: a.serverCommand},
-		{name: "tls", part: "server", short: tlsShort, make: a.tlsCommand},
 		{name: "monitor", part: "server", short: monitorShort, make: a.monitorCommand},
 		{name: "ping", part: "server", short: pingShort, make: a.pingCommand},
 		{name: "db", part: "tool", short: dbShort, make: a.dbCommand},
 		{name: "config", part: "tool", short: configShort, make: a.configCommand},
 		{name: "compat", part: "tool", short: compatShort, make: a.compatCommand},
+		{name: "shell", part: "tool", short: shellShort, make: a.shellCommand},
 		{name: "version", part: "tool", short: versionShort, make: a.versionCommand},
 	}
 }

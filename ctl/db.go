@@ -19,7 +19,7 @@ func (a *App) dbCommand() *cobra.Command {
 	return group("db", dbShort,
 		a.dbCreateCommand(), a.dbStatusCommand(), a.dbVerifyCommand(), a.dbPlanCommand(), a.dbUpgradeCommand(),
 		a.dbDumpCommand(), a.dbLoadCommand(), a.dbShowCommand(), a.dbExecCommand(), a.dbShellCommand(), a.dbDropCommand(),
-		a.dbVersionCommand(), a.migrateCommand())
+		a.dbVersionCommand(), a.dbLikeCommand(), a.dbGrantCommand(), a.dbRevokeCommand(), a.migrateCommand())
 }
 
 // release is which tables are meant: of a release, of its groups or by name.

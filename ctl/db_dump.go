@@ -22,12 +22,17 @@ func (a *App) dbDumpCommand() *cobra.Command {
 		Use: "dump [FILE]", Short: "Write all rows into a file that any engine loads", Args: want(0, 1),
 		Long: `Writes tables and rows, as of one moment, as lines of JSON, for sipctl db load on
 this or another engine; with --sql as statements for the engine's own client
-(--data leaves CREATE TABLE out). Without FILE it goes to standard output. The
+(--data leaves CREATE TABLE out, --tables the rows). Without FILE it goes to standard output. The
 file is readable by its owner alone: it holds what lets one log in.`,
 		Example: "  sipctl db dump backup.jsonl\n  sipctl db dump --only subscriber,domain > users.jsonl\n  sipctl db dump --sql backup.sql",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if o.Data && !o.SQL {
+			switch {
+			case o.Data && !o.SQL:
 				return usagef(cmd, "--data is for --sql")
+			case o.Forms && !o.SQL:
+				return usagef(cmd, "--tables is for --sql")
+			case o.Forms && o.Data:
+				return usagef(cmd, "--data and --tables leave nothing")
 			}
 			return a.dump(cmd.Context(), o, args)
 		},
@@ -36,6 +41,7 @@ file is readable by its owner alone: it holds what lets one log in.`,
 	f.StringSliceVar(&o.Only, "only", nil, "`tables` that are written (default all)")
 	f.BoolVar(&o.SQL, "sql", false, "statements of the engine instead of JSON")
 	f.BoolVar(&o.Data, "data", false, "rows alone, without the statements that make tables")
+	f.BoolVar(&o.Forms, "tables", false, "the statements that make tables alone, without rows")
 	return c
 }
 

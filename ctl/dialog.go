@@ -32,16 +32,6 @@ func (a *App) dialogCommands() []*cobra.Command {
 	return append(out, group("simple", "Call records of module dlgs", simple...))
 }
 
-const tlsShort = "TLS: connections, profiles, options, certificates"
-
-func (a *App) tlsCommand() *cobra.Command {
-	var subs []*cobra.Command
-	for i := range tlsVerbs {
-		subs = append(subs, tlsVerbs[i].command(a))
-	}
-	return group("tls", tlsShort, append(subs, a.tlsCertificateCommand())...)
-}
-
 func (a *App) presenceCommands() []*cobra.Command {
 	return []*cobra.Command{
 		(&verb{name: "refresh", short: "Notify the watchers of a presentity again", method: "presence.refreshWatchers", args: "s:URI s:EVENT i:TYPE", example: "sip:alice@example.com presence 1"}).command(a),

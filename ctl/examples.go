@@ -58,11 +58,13 @@ var examples = sync.OnceValue(func() map[string]string {
 		"compat install": "/usr/local/bin --only kamctl,kamdbctl",
 		"compat list":    "",
 
-		"config check": "",
-		"config list":  "",
-		"config set":   "db sqlite:///var/lib/sipd/lab.db --in lab",
-		"config show":  "-o json",
-		"config use":   "lab",
+		"config aliases": "",
+		"config check":   "",
+		"config list":    "",
+		"config paths":   "",
+		"config set":     "db sqlite:///var/lib/sipd/lab.db --in lab",
+		"config show":    "-o json",
+		"config use":     "lab",
 
 		"db create":         "--flavour kamailio",
 		"db migrate plan":   "--from sqlite:old.db",

@@ -19,6 +19,7 @@ var nounGroups = []nounGroup{
 	{name: "acc", short: "The books: calls, missed calls, rates", more: (*App).accCommands},
 	{name: "presence", short: "Presence: states, watchers, documents", more: (*App).presenceCommands},
 	{name: "dialog", part: "server", short: "Dialogs: of the running server, and stored", more: (*App).dialogCommands},
+	{name: "tls", part: "server", short: "TLS: connections, options, profiles, certificates", more: (*App).tlsCommands},
 	{name: "ul", part: "server", short: "Registered contacts: of the running server, and stored", more: (*App).ulCommands},
 }
 

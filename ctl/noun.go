@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"sipd/ctl/output"
 	"sipd/db"
 	"sipd/db/directory"
@@ -33,6 +35,9 @@ type noun struct {
 	noTell bool   // reload wants a name that the table does not tell
 	ids    bool   // other tables speak of its rows by id, which goes into an export
 
+	more  func(*App, *noun) []*cobra.Command // commands of its own
+	given *givenFlags                        // flags of its own for add and set
+
 	anyTable bool // a server may have several tables of this form, with names of their own
 }
 
@@ -47,6 +52,13 @@ func (n *noun) tell() string {
 		return ""
 	}
 	return n.reload
+}
+
+// givenFlags are flags of a noun's own and what they change in the columns that
+// add and set were given.
+type givenFlags struct {
+	declare func(cmd *cobra.Command)
+	apply   func(cmd *cobra.Command, given map[string]string) error
 }
 
 // place is where a flavour keeps the noun.

@@ -39,6 +39,9 @@ func (n *noun) command(a *App) *cobra.Command {
 	for _, v := range nounVerbs()[n.name] {
 		subs = append(subs, v.command(a))
 	}
+	if n.more != nil {
+		subs = append(subs, n.more(a, n)...)
+	}
 	c := group(n.word(), n.short, subs...)
 	c.Aliases = n.aliases
 	if n.anyTable {
@@ -106,6 +109,8 @@ func keys(p place) []arg { return p.key }
 type columnFlags struct {
 	values map[string]*string
 	files  map[string]*string // of secret columns
+	whole  []string           // those of which a file has more than a line
+	own    *givenFlags        // of the noun
 }
 
 func (n *noun) declareColumns(cmd *cobra.Command) *columnFlags {
@@ -123,8 +128,15 @@ func (n *noun) declareColumns(cmd *cobra.Command) *columnFlags {
 		}
 		c.values[col.Name] = cmd.Flags().String(flag, "", help)
 		if secret {
-			c.files[col.Name] = cmd.Flags().String(flag+"-file", "", "column "+col.Name+" from the first line of a `file`, - is standard input")
+			c.files[col.Name] = cmd.Flags().String(flag+"-file", "", "column "+col.Name+" from "+lineOrAll(&col)+" of a `file`, - is standard input")
+			if col.Kind == schema.Text {
+				c.whole = append(c.whole, col.Name)
+			}
 		}
+	}
+	if n.given != nil {
+		n.given.declare(cmd)
+		c.own = n.given
 	}
 	return c
 }
@@ -175,17 +187,33 @@ func (c *columnFlags) given(a *App, cmd *cobra.Command) (map[string]string, erro
 		if _, twice := out[name]; twice {
 			return nil, usagef(cmd, "--%s and --%[1]s-file exclude each other", strings.ReplaceAll(name, "_", "-"))
 		}
-		text, err := a.secretFrom(*path)
+		text, err := a.secretFrom(*path, slices.Contains(c.whole, name))
 		if err != nil {
 			return nil, err
 		}
 		out[name] = text
 	}
+	if c.own != nil {
+		return out, c.own.apply(cmd, out)
+	}
 	return out, nil
 }
 
-// secretFrom reads the first line of a file, or of standard input for "-".
-func (a *App) secretFrom(path string) (string, error) {
+// lineOrAll is what a column takes of a file: a password is a line, a key has
+// many.
+func lineOrAll(c *schema.Column) string {
+	if c.Kind == schema.Text {
+		return "the whole"
+	}
+	return "the first line"
+}
+
+// secretFrom reads the first line of a file, or of standard input for "-"; with
+// whole all of it, up to what a text column holds.
+func (a *App) secretFrom(path string, whole bool) (string, error) {
+	if whole {
+		return a.wholeFile(path)
+	}
 	if path == "-" {
 		return firstLine(a.In, "standard input")
 	}
@@ -253,7 +281,7 @@ type pick struct {
 }
 
 func (p *pick) declare(cmd *cobra.Command) {
-	cmd.Flags().Int64Var(&p.id, "id", 0, "the row of this `number` in column id")
+	cmd.Flags().Int64Var(&p.id, "id", 0, "the row of this `number` in the column that counts rows, mostly id")
 	cmd.Flags().StringArrayVar(&p.where, "where", nil, "rows that meet a `condition`: COLUMN=VALUE, or != < <= > >= ~ (contains); again for more")
 }
 
@@ -272,12 +300,22 @@ func (p *pick) conds(ctx context.Context, cmd *cobra.Command, r *Rows, args []st
 	}
 	out = append(out, more...)
 	if p.id != 0 {
-		out = append(out, table.Eq("id", p.id))
+		out = append(out, table.Eq(r.counter(), p.id))
 	}
 	if len(args)+len(p.where) == 0 && p.id == 0 {
 		return nil, usagef(cmd, "say which: its %s, --id or --where", strings.TrimPrefix(strings.TrimPrefix(cmd.Use, cmd.Name()), " "))
 	}
 	return out, nil
+}
+
+// counter is the column that counts the rows.
+func (r *Rows) counter() string {
+	for _, c := range r.t.Columns {
+		if c.Auto {
+			return c.Name
+		}
+	}
+	return "id"
 }
 
 func (n *noun) listCommand(a *App) *cobra.Command {

@@ -14,7 +14,7 @@ import (
 // nouns are the simple tables, by what they are for. They are made when they
 // are wanted: most runs of sipctl are about users and end sooner without.
 var nouns = sync.OnceValue(func() []*noun {
-	return slices.Concat(accessNouns(), routingNouns(), userNouns(), bookNouns(), presenceNouns(), otherNouns())
+	return slices.Concat(accessNouns(), routingNouns(), userNouns(), bookNouns(), presenceNouns(), otherNouns(), tlsNouns())
 })
 
 // kamailio is a noun that the Kamailio flavour alone has.

@@ -1,5 +1,11 @@
 package ctl
 
+import (
+	"strconv"
+
+	"sipd/db"
+)
+
 // bookNouns are the operator's books: read, and cleaned by hand.
 func bookNouns() []*noun {
 	return []*noun{
@@ -16,8 +22,22 @@ func bookNouns() []*noun {
 				place{table: "missed_calls", key: []arg{val("CALLID", "sip_callid")}, screen: []string{"id", "request_timestamp", "sip_method", "sip_status", "from_uri", "to_uri", "sip_callid"}}),
 		},
 		{
-			name: "acc cdr", short: "One row a call (modules acc and dialog)", thing: "record", noAdd: true,
+			name: "acc cdr", short: "Records of calls that the server writes (table acc_cdrs, modules acc and dialog)", thing: "record", noAdd: true,
 			in: kamailio(place{table: "acc_cdrs", key: []arg{val("ID", "id")}}),
+		},
+		{
+			name: "acc cdrs", short: "Records of calls that are made of table acc (table cdrs), with their cost", thing: "record", noAdd: true, more: (*App).cdrsCommands,
+			in: kamailio(place{
+				table: "cdrs", key: []arg{val("CALLID", "sip_call_id"), opt("FROM_TAG", "sip_from_tag"), opt("TO_TAG", "sip_to_tag")},
+				screen: []string{"cdr_id", "call_start_time", "duration", "src_username", "src_domain", "dst_username", "dst_domain", "rated", "cost"},
+			}),
+		},
+		{
+			name: "acc rates", short: "Prices of calls by group and prefix (table billing_rates)", thing: "price", example: "default 4930 2 60", more: (*App).ratesCommands,
+			in: kamailio(place{
+				table: "billing_rates", add: []arg{val("GROUP", "rate_group"), val("PREFIX", "prefix"), val("RATE", "rate_unit"), checked("SECONDS", "time_unit", isPositive)},
+				key: []arg{val("GROUP", "rate_group"), val("PREFIX", "prefix")},
+			}),
 		},
 		{
 			name: "dialog stored", short: "Dialogs as the database has them", thing: "dialog", noAdd: true,
@@ -32,6 +52,14 @@ func bookNouns() []*noun {
 			in: kamailio(place{table: "sip_trace", key: []arg{val("CALLID", "callid")}, screen: []string{"id", "time_stamp", "method", "status", "fromip", "toip", "callid"}}),
 		},
 	}
+}
+
+// isPositive wants a number from 1 on.
+func isPositive(field, v string) error {
+	if n, err := strconv.ParseInt(v, 10, 64); err != nil || n < 1 {
+		return &db.FieldError{Field: field, Value: v, Why: "is no number from 1 on"}
+	}
+	return nil
 }
 
 // presenceNouns are the tables of the presence modules.

@@ -168,3 +168,26 @@ func (a *App) ask(ctx context.Context, server, method string, args ...rpc.Value)
 	}
 	return vals, nil
 }
+
+// withServer makes many calls over one connection to a server.
+func (a *App) withServer(ctx context.Context, server string, fn func(ask func(call) error) error) error {
+	opened, cancel := context.WithTimeout(ctx, tellTime)
+	defer cancel()
+	c, err := dial.Dial(opened, server, dial.Options{Timeout: tellTime})
+	if errors.Is(err, binrpc.ErrAddress) {
+		return err
+	}
+	if err != nil {
+		return &errConnect{server, err}
+	}
+	defer c.Close()
+	return fn(func(x call) error {
+		ctx, cancel := context.WithTimeout(ctx, tellTime)
+		defer cancel()
+		_, err := c.Call(ctx, x.method, x.args...)
+		if err != nil {
+			return fmt.Errorf("%s on %s: %w", x, server, err)
+		}
+		return nil
+	})
+}

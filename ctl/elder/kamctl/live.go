@@ -218,6 +218,6 @@ func (k *control) request(ctx context.Context, args []string, family, rpcMethod,
 
 // noTrap refuses to stop a daemon under a debugger.
 func (k *control) noTrap(_ context.Context, args []string) error {
-	k.error("%s: processes are not stopped under a debugger here; '%s ps' lists them, and a core or 'gdb -p PID' of yours shows their stacks", args[0], k.name)
+	k.error("%s: processes are not stopped under a debugger here; '%s ps' lists them, and 'sipctl server trap' shows their stacks", args[0], k.name)
 	return failed
 }
