@@ -1,8 +1,8 @@
 package sip
 
-// Method is a request method. The values are single bits, those that the elders
-// use for sets of methods (tm.blst_methods, the allow_events masks and such).
-type Method uint16
+// Method is a request method. The values are single bits, those that Kamailio
+// 5.6 has for sets of methods: $rmid, the column methods of table location.
+type Method uint32
 
 // The methods with a value of their own. Every other one is Other.
 const (
@@ -11,17 +11,18 @@ const (
 	ACK              // 4
 	BYE              // 8
 	INFO             // 16
-	OPTIONS          // 32
-	UPDATE           // 64
-	REGISTER         // 128
+	REGISTER         // 32
+	SUBSCRIBE        // 64
+	NOTIFY           // 128
 	MESSAGE          // 256
-	SUBSCRIBE        // 512
-	NOTIFY           // 1024
-	PRACK            // 2048
+	OPTIONS          // 512
+	PRACK            // 1024
+	UPDATE           // 2048
 	REFER            // 4096
 	PUBLISH          // 8192
-	_                //
-	Other            // 32768
+	KDMQ             // 16384, Kamailio's own between its nodes
+
+	Other Method = 1 << 19
 
 	// NoMethod is that of a message whose method cannot be told.
 	NoMethod Method = 0
@@ -59,6 +60,8 @@ func ParseMethod(name string) Method {
 		return REFER
 	case "PUBLISH":
 		return PUBLISH
+	case "KDMQ":
+		return KDMQ
 	}
 	return Other
 }
@@ -94,6 +97,8 @@ func (m Method) String() string {
 		return "REFER"
 	case PUBLISH:
 		return "PUBLISH"
+	case KDMQ:
+		return "KDMQ"
 	case NoMethod:
 		return ""
 	}
