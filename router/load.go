@@ -69,6 +69,7 @@ func (r *Router) readConfig() error {
 		r.set.SetPath(r.opt.LoadPath)
 	}
 	r.vars = pv.NewRegistry()
+	r.vars.Version = pv.Version{Number: buildVersion, Full: Version(), Revision: revision()}
 	conf, err := script.Load(file, &script.Env{
 		Modules: r.set, PV: r.vars, Cfg: r.settings, MaxWhileLoops: &r.coreCfg.MaxWhileLoops,
 		Forward: forwardTo, Resolve: r.resolveHost, Trace: trace, Hooks: &r.hooks,
@@ -96,8 +97,9 @@ func (r *Router) readConfig() error {
 	return applyOptions(conf, &r.opt)
 }
 
-// predefined are the names that exist before the configuration is read.
-var predefined = []string{"SIPD"}
+// predefined are the names that exist before the configuration is read: our own,
+// and those by which Kamailio's configurations ask for the release.
+var predefined = []string{"SIPD", "KAMAILIO_5", "KAMAILIO_5_6", "KAMAILIO_5_6_3"}
 
 func appendErrors(errs script.ErrorList, err error) script.ErrorList {
 	var l script.ErrorList

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"runtime"
+	"runtime/debug"
 	"slices"
 
 	"sipd/router/module"
@@ -95,6 +96,19 @@ type Dry struct {
 // Version is what sipd -v prints behind "version: ".
 func Version() string {
 	return fmt.Sprintf("sipd %s (%s/%s)", buildVersion, arch(), runtime.GOOS)
+}
+
+// revision is what the daemon was built from, "unknown" where that was not
+// recorded.
+func revision() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				return s.Value[:min(len(s.Value), 12)]
+			}
+		}
+	}
+	return "unknown"
 }
 
 // arch is the machine as uname spells it, which is what User-Agent and Server

@@ -264,7 +264,7 @@ func TestOnSend(t *testing.T) {
 			return nil
 		}
 		return block(func(c *run.Context) {
-			to, size = c.Out.Dest, c.Out.Size
+			to, size = c.Out.Dest, len(c.Out.Data)
 			c.Dropped = drop
 		})
 	}

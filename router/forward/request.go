@@ -117,20 +117,19 @@ func sendRequest(c *run.Context, d transport.Dest) error {
 	if o, ok := c.Env.Transport.Oversize(d, len(b)); ok {
 		// RFC 3261 §18.1.1: if the other transport is refused, by UDP after all.
 		b = AppendRequest(b[:0], c, &c.Main, o, key)
-		if !OnSend(c, o, len(b)) || c.Env.Transport.Send(o, b) == nil {
+		if !OnSend(c, o, b) || c.Env.Transport.Send(o, b) == nil {
 			return nil
 		}
 		b = AppendRequest(b[:0], c, &c.Main, d, key)
-	} else if !OnSend(c, d, len(b)) {
+	} else if !OnSend(c, d, b) {
 		return nil
 	}
 	return SendError(c.Env.Transport.Send(d, b))
 }
 
-// OnSend runs the script's onsend_route for a message of size octets that is
-// about to go to d; false when the script dropped it. It is for requests of
+// OnSend runs the script's onsend_route for a message that is about to go to d; false when the script dropped it. It is for requests of
 // others that go out for the first time, as with the elders.
-func OnSend(c *run.Context, d transport.Dest, size int) bool {
+func OnSend(c *run.Context, d transport.Dest, data []byte) bool {
 	if c.Env.Block == nil {
 		return true
 	}
@@ -140,10 +139,10 @@ func OnSend(c *run.Context, d transport.Dest, size int) bool {
 	}
 	route, name, rc, exited, dropped := c.Route, c.RouteName, c.RC, c.Exited, c.Dropped
 	c.Route, c.RouteName, c.Exited, c.Dropped = run.OnSendRoute, "", false, false
-	c.Out.Dest, c.Out.Size = d, size
+	c.Out = run.Outgoing{Dest: d, Data: data}
 	block.Run(c)
 	keep := !c.Dropped
-	c.Out.Dest, c.Out.Size = transport.Dest{}, 0
+	c.Out = run.Outgoing{}
 	c.Route, c.RouteName, c.RC, c.Exited, c.Dropped = route, name, rc, exited, dropped
 	return keep
 }

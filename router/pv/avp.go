@@ -197,11 +197,21 @@ func newAVP(n *Name) (Var, error) {
 	if n.InnerEval != nil {
 		a.Eval = n.InnerEval
 	} else {
-		name, err := avpName(n.Inner)
+		list, inner, dotted := strings.Cut(n.Inner, ".")
+		cls, known := attrClasses[list]
+		if dotted = dotted && known && list != "" && inner != ""; dotted { // $avp(tu.uid)
+			a.Class, a.Search = cls.class, cls.search
+		} else {
+			inner = n.Inner
+		}
+		name, err := avpName(inner)
 		if err != nil {
 			return Var{}, err
 		}
 		a.Name = name
+		if dotted && cls.readOnly {
+			return Var{Attr: a, Get: a.kamGetter(n)}, nil
+		}
 	}
 	return Var{Attr: a, Get: a.kamGetter(n), Set: a.kamSetter(n)}, nil
 }
@@ -236,10 +246,22 @@ func (a *Attr) name(c *run.Context) (run.AVPName, bool) {
 	return run.AVPName{}, false
 }
 
+// Find is where a message has the attribute: the first list with the name; ok is
+// false when none has it.
+func (a *Attr) Find(c *run.Context) (class run.AVPClass, name run.AVPName, ok bool) {
+	name, ok = a.name(c)
+	if !ok {
+		return 0, name, false
+	}
+	class, ok = c.AVPs.Find(a.Search, name)
+	return class, name, ok
+}
+
 func (a *Attr) kamGetter(x *Name) Getter {
+	class := a.Class
 	if a.Eval == nil && !x.HasIndex { // the common case
 		name := a.Name
-		return func(c *run.Context) run.Value { return c.AVPs.Get(run.AVPFromURI, name, 0) }
+		return func(c *run.Context) run.Value { return c.AVPs.Get(class, name, 0) }
 	}
 	return func(c *run.Context) run.Value {
 		name, ok := a.name(c)
@@ -247,17 +269,18 @@ func (a *Attr) kamGetter(x *Name) Getter {
 			return run.Null
 		}
 		if x.IndexAll {
-			return joinAVP(c.AVPs, run.AVPFromURI, name, ", ")
+			return joinAVP(c.AVPs, class, name, ", ")
 		}
 		n := x.At(c)
 		if n < 0 {
 			return run.Null
 		}
-		return c.AVPs.Get(run.AVPFromURI, name, n)
+		return c.AVPs.Get(class, name, n)
 	}
 }
 
 func (a *Attr) kamSetter(x *Name) Setter {
+	class := a.Class
 	return func(c *run.Context, v run.Value) bool {
 		name, ok := a.name(c)
 		if !ok {
@@ -267,12 +290,12 @@ func (a *Attr) kamSetter(x *Name) Setter {
 		// As Kamailio 5.6: an index other than * does not choose a value; a
 		// value is pushed, null removes the newest.
 		if x.IndexAll {
-			avps.Delete(run.AVPFromURI, name)
+			avps.Delete(class, name)
 		} else if v.IsNull() {
-			avps.DeleteAt(run.AVPFromURI, name, 0)
+			avps.DeleteAt(class, name, 0)
 		}
 		if !v.IsNull() {
-			avps.Add(run.AVPFromURI, name, v, 0)
+			avps.Add(class, name, v, 0)
 		}
 		return true
 	}

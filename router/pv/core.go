@@ -19,6 +19,9 @@ func builtinVars() []Def {
 		{Name: "?", Help: "code of the last function or route", Simple: rc},
 		{Name: "_s", Help: "$_s(format): a format's text", RawInner: true, New: newFormatVar},
 		{Name: "env", Help: "$env(NAME): a variable of the daemon's environment", RawInner: true, New: newEnv},
+		{Name: "envn", Help: "$envn(NAME): the same as a number", RawInner: true, New: newEnv},
+		{Name: "def", Help: "$def(NAME): the text of a #!define", RawInner: true, New: newDefine},
+		{Name: "defn", Help: "$defn(NAME): the same as a number, 0 when there is none", RawInner: true, New: newDefine},
 	}
 }
 
@@ -34,16 +37,37 @@ func newFormatVar(n *Name) (Var, error) {
 // change afterwards.
 func newEnv(n *Name) (Var, error) {
 	if !n.HasInner {
-		return Var{}, errf(0, "$env wants a name: $env(HOME)")
+		return Var{}, errf(0, "$%s wants a name: $%s(HOME)", n.Class, n.Class)
 	}
 	s, ok := os.LookupEnv(n.Inner)
-	return Var{Get: fixed(str(s, ok))}, nil
+	v := str(s, ok)
+	if n.Class == "envn" && ok {
+		v = run.Int(v.Int())
+	}
+	return Var{Get: fixed(v)}, nil
+}
+
+// newDefine reads what the name is defined as when all of the configuration has
+// been read.
+func newDefine(n *Name) (Var, error) {
+	if !n.HasInner {
+		return Var{}, errf(0, "$%s wants a name: $%s(DBURL)", n.Class, n.Class)
+	}
+	text, ok := "", false
+	if n.Reg.Define != nil {
+		text, ok = n.Reg.Define(strings.TrimSpace(n.Inner))
+	}
+	v := str(text, ok)
+	if n.Class == "defn" {
+		v = run.Int(v.Int())
+	}
+	return Var{Get: fixed(v)}, nil
 }
 
 // CoreVars are the variables that module pv brings.
 func CoreVars() []Def {
 	return slices.Concat(uriVars(), headerVars(), identityVars(), networkVars(), branchVars(), flagVars(),
-		storeVars(), timeVars())
+		storeVars(), timeVars(), messageVars(), daemonVars())
 }
 
 // storeVars are the variables that keep what the script assigns.

@@ -41,7 +41,12 @@ func identityVars() []Def {
 		{Name: "ar", Help: "realm of the credentials", Simple: cred(func(k *sip.Credentials) string { return k.Realm })},
 		{Name: "adu", Help: "URI of the credentials", Simple: cred(func(k *sip.Credentials) string { return k.URI })},
 		{Name: "aa", Help: "algorithm of the credentials", Simple: cred(func(k *sip.Credentials) string { return k.Algorithm })},
-		{Name: "Au", Help: "user@realm of the credentials, else the URI of From", Simple: accountUser},
+		{Name: "adn", Help: "nonce of the credentials", Simple: cred(func(k *sip.Credentials) string { return k.Nonce })},
+		{Name: "adc", Help: "cnonce of the credentials", Simple: cred(func(k *sip.Credentials) string { return k.CNonce })},
+		{Name: "adr", Help: "response of the credentials", Simple: cred(func(k *sip.Credentials) string { return k.Response })},
+		{Name: "ado", Help: "opaque of the credentials", Simple: cred(func(k *sip.Credentials) string { return k.Opaque })},
+		{Name: "AU", Help: "user of the credentials that were accepted, else of From", New: newAccount},
+		{Name: "Au", Help: "user@realm of the credentials that were accepted, else user@host of From", New: newAccount},
 	}
 }
 
@@ -95,9 +100,24 @@ func credDomain(k *sip.Credentials) string {
 	return k.Realm
 }
 
-func accountUser(c *run.Context) run.Value {
-	if k, ok := credentials(c.Msg); ok {
-		return run.Str(k.User + "@" + k.Realm)
-	}
-	return nameAddrURI(c.Msg.From())
+// newAccount compiles $Au and $AU: who pays.
+func newAccount(n *Name) (Var, error) {
+	reg, whole := n.Reg, n.Class == "Au"
+	return Var{Get: func(c *run.Context) run.Value {
+		user, host, ok := "", "", false
+		if reg.Authorized != nil {
+			user, host, ok = reg.Authorized(c)
+		}
+		if !ok {
+			u, good := fromURI(c)
+			if !good {
+				return run.Null
+			}
+			user, host = u.User, u.Host
+		}
+		if !whole {
+			return run.Str(user)
+		}
+		return run.Str(user + "@" + host)
+	}}, nil
 }

@@ -37,7 +37,17 @@ func networkVars() []Def {
 		{Name: "RAp", Help: "advertised port of the local socket", Simple: func(c *run.Context) run.Value { return run.Int(advPort(c)) }},
 		{Name: "pr", Help: "transport protocol", Simple: proto},
 		{Name: "proto", Help: "the same as $pr", Simple: proto},
-		{Name: "af", Help: "address family: 2 for IPv4, 10 for IPv6", Simple: family},
+		{Name: "prid", Help: "number of the transport protocol: UDP is 1, TCP 2, TLS 3, SCTP 4, WS 5, WSS 6", Simple: func(c *run.Context) run.Value { return run.Int(int(c.Recv.Proto)) }},
+		{Name: "af", Help: "$af or $af(id): address family, 2 for IPv4 and 10 for IPv6; $af(name): its name", New: newFamily},
+		{Name: "conid", Help: "number of the connection that the message came over", Simple: func(c *run.Context) run.Value {
+			if c.Recv.Conn == 0 {
+				return run.Null
+			}
+			return run.Int(int(c.Recv.Conn))
+		}},
+		appended("Ras", "local socket as protocol:address:port", func(dst []byte, c *run.Context) []byte {
+			return appendAddrPort(append(append(dst, c.Recv.Proto.String()...), ':'), c.Recv.Dst)
+		}),
 		appended("su", "source as sip:address:port", func(dst []byte, c *run.Context) []byte {
 			return appendSockURI(dst, c.Recv.Src, transport.ProtoNone)
 		}),
@@ -74,6 +84,14 @@ func networkVars() []Def {
 			}
 			return run.Str(c.SendSock.String())
 		}, SimpleSet: setSendSocket},
+		{Name: "fsn", Help: "name of the forced send socket", Simple: func(c *run.Context) run.Value {
+			return str(forced(c).Name, forced(c).Name != "")
+		}, SimpleSet: setSendSocketName},
+		{Name: "fsp", Help: "port of the forced send socket, 0 for none", Simple: func(c *run.Context) run.Value { return run.Int(int(forced(c).Addr.Port())) }},
+		{Name: "snd", Help: "$snd(ip): where a message is being sent to (onsend_route)", New: newSending},
+		{Name: "sndto", Help: "the same as $snd", New: newSending},
+		{Name: "sndfrom", Help: "$sndfrom(ip): the socket a message is being sent from (onsend_route)", New: newSending},
+		{Name: "rcv", Help: "$rcv(srcip): how a datagram came in (event_route of received data)", New: newReceived},
 		{Name: "K", Help: "$K(UDP): the number of a protocol or address family", New: newConstant},
 	}
 }
@@ -117,15 +135,77 @@ func appendSockURI(dst []byte, a netip.AddrPort, p transport.Proto) []byte {
 	return dst
 }
 
-func family(c *run.Context) run.Value {
-	if a := c.Recv.Dst.Addr(); a.Is6() && !a.Is4In6() {
-		return run.Int(10)
+func family(c *run.Context) run.Value { return run.Int(familyOf(c.Recv.Dst.Addr())) }
+
+func familyOf(a netip.Addr) int {
+	if a.Is6() && !a.Is4In6() {
+		return 10
 	}
-	return run.Int(2)
+	return 2
+}
+
+// protoNumber is the number of a protocol by its name in a Via, 0 for others.
+func protoNumber(name string) int {
+	p, _ := transport.ParseProto(name)
+	return int(p)
+}
+
+func newFamily(n *Name) (Var, error) {
+	if !n.HasInner {
+		return Var{Get: family}, nil
+	}
+	return pick(n, map[string]Getter{"id": family, "name": func(c *run.Context) run.Value {
+		if family(c).Int() == 10 {
+			return run.Str("IPv6")
+		}
+		return run.Str("IPv4")
+	}})
+}
+
+// newSending compiles $sndto(part) and $sndfrom(part); they are undefined
+// where nothing is being sent.
+func newSending(n *Name) (Var, error) {
+	end := func(c *run.Context) netip.AddrPort { return c.Out.Dest.Addr }
+	if n.Class == "sndfrom" {
+		end = func(c *run.Context) netip.AddrPort {
+			if s := c.Out.Dest.Sock; s != nil {
+				return s.Addr
+			}
+			return netip.AddrPort{}
+		}
+	}
+	on := func(f func(c *run.Context, a netip.AddrPort) run.Value) Getter {
+		return func(c *run.Context) run.Value {
+			if a := end(c); a.IsValid() {
+				return f(c, a)
+			}
+			return run.Null
+		}
+	}
+	return pick(n, map[string]Getter{
+		"ip":     on(func(_ *run.Context, a netip.AddrPort) run.Value { return run.Str(a.Addr().Unmap().String()) }),
+		"port":   on(func(_ *run.Context, a netip.AddrPort) run.Value { return run.Int(int(a.Port())) }),
+		"af":     on(func(_ *run.Context, a netip.AddrPort) run.Value { return run.Int(familyOf(a.Addr())) }),
+		"proto":  on(func(c *run.Context, _ netip.AddrPort) run.Value { return run.Int(int(c.Out.Dest.Proto)) }),
+		"sproto": on(func(c *run.Context, _ netip.AddrPort) run.Value { return run.Str(c.Out.Dest.Proto.String()) }),
+		"len":    on(func(c *run.Context, _ netip.AddrPort) run.Value { return run.Int(len(c.Out.Data)) }),
+		"buf":    on(func(c *run.Context, _ netip.AddrPort) run.Value { return run.Str(string(c.Out.Data)) }),
+	})
+}
+
+// newReceived compiles $rcv(part). As in Kamailio it is about data on its way
+// into the daemon, and undefined in the routes of messages ($si and its like
+// have the same there).
+func newReceived(n *Name) (Var, error) {
+	none := fixed(run.Null)
+	return pick(n, map[string]Getter{
+		"buf": none, "len": none, "proto": none, "sproto": none, "srcip": none, "srcport": none, "rcvip": none, "rcvport": none, "af": none,
+	})
 }
 
 func newConstant(n *Name) (Var, error) {
-	consts := map[string]Getter{"INET": fixed(run.Int(2)), "INET6": fixed(run.Int(10))}
+	four, six := fixed(run.Int(2)), fixed(run.Int(10))
+	consts := map[string]Getter{"INET": four, "INET6": six, "IPv4": four, "IPv6": six}
 	for p := transport.UDP; p <= transport.WSS; p++ {
 		consts[strings.ToUpper(p.String())] = fixed(run.Int(int(p)))
 	}
@@ -140,6 +220,30 @@ func setSendSocket(c *run.Context, v run.Value) bool {
 		return true
 	}
 	s := FindSocket(c, v.Text())
+	if s != nil {
+		c.SendSock = s
+	}
+	return s != nil
+}
+
+// forced is the socket that $fs forces; an empty one when there is none.
+func forced(c *run.Context) transport.Socket {
+	if c.SendSock == nil {
+		return transport.Socket{}
+	}
+	return *c.SendSock
+}
+
+// setSendSocketName takes the name of a listening socket.
+func setSendSocketName(c *run.Context, v run.Value) bool {
+	if v.Text() == "" {
+		c.SendSock = nil
+		return v.IsNull()
+	}
+	if c.Env.Transport == nil {
+		return false
+	}
+	s := namedSocket(c, v.Text())
 	if s != nil {
 		c.SendSock = s
 	}

@@ -28,10 +28,13 @@ func uriVars() []Def {
 		{Name: "ruri.user", Help: "the same as $rU", Simple: user, SimpleSet: rewrite(sip.SetUser)},
 		{Name: "rd", Help: "host of the request URI", Simple: host, SimpleSet: rewriteHost},
 		{Name: "ruri.domain", Help: "the same as $rd", Simple: host, SimpleSet: rewriteHost},
+		{Name: "rUl", Help: "length of $rU", Simple: length(user)},
 		{Name: "rp", Help: "port of the request URI", Simple: uriPart(rURI, uriPort), SimpleSet: rewrite(sip.SetPort)},
 		{Name: "rP", Help: "transport of the request URI, UDP when it names none", Simple: uriPart(rURI, uriTransport)},
 		{Name: "rz", Help: "scheme of the request URI", Simple: uriPart(rURI, uriScheme)},
 		{Name: "ou", Help: "request URI as received", Simple: func(c *run.Context) run.Value { return str(c.Msg.RequestURI(), c.Msg.IsRequest()) }},
+		{Name: "ouri", Help: "the same as $ou", Simple: func(c *run.Context) run.Value { return str(c.Msg.RequestURI(), c.Msg.IsRequest()) }},
+		{Name: "oUl", Help: "length of $oU", Simple: length(uriPart(oURI, uriUser))},
 		{Name: "oU", Help: "user of the received request URI", Simple: uriPart(oURI, uriUser)},
 		{Name: "od", Help: "host of the received request URI", Simple: uriPart(oURI, uriHost)},
 		{Name: "op", Help: "port of the received request URI", Simple: uriPart(oURI, uriPort)},
@@ -45,6 +48,7 @@ func uriVars() []Def {
 		}},
 		{Name: "rr", Help: "reason phrase of a reply", Simple: func(c *run.Context) run.Value { return str(c.Msg.Reason(), !c.Msg.IsRequest()) }},
 		{Name: "du", Help: "next hop URI", Simple: func(c *run.Context) run.Value { return str(c.Main.DstURI, c.Main.DstURI != "") }, SimpleSet: setDstURI},
+		{Name: "duri", Help: "the same as $du", Simple: func(c *run.Context) run.Value { return str(c.Main.DstURI, c.Main.DstURI != "") }, SimpleSet: setDstURI},
 		{Name: "dd", Help: "host of the next hop URI", Simple: uriPart(dURI, uriHost)},
 		{Name: "dp", Help: "port of the next hop URI", Simple: uriPart(dURI, uriPort)},
 		{Name: "dP", Help: "transport of the next hop URI", Simple: uriPart(dURI, uriTransport)},
@@ -116,6 +120,11 @@ func uriPart(of uriOf, part func(*sip.URI) run.Value) Getter {
 		}
 		return part(&u)
 	}
+}
+
+// length is how many octets a part has; 0 when it is not there.
+func length(part Getter) Getter {
+	return func(c *run.Context) run.Value { return run.Int(len(part(c).Text())) }
 }
 
 func uriUser(u *sip.URI) run.Value { return str(u.User, u.User != "") }

@@ -253,7 +253,7 @@ func (p *varParser) transform() (Transform, error) {
 		for isNameByte(p.peek()) || p.peek() == '.' {
 			p.i++
 		}
-		member = p.s[start:p.i]
+		member = strings.ToLower(p.s[start:p.i])
 	}
 	p.blanks()
 	a := &TransArgs{p: p}
@@ -403,6 +403,17 @@ func (a *TransArgs) Char() (byte, error) {
 	}
 	a.p.i++
 	return a.p.s[a.p.i-1], nil
+}
+
+// CharArg reads one octet, or a variable whose first octet counts.
+func (a *TransArgs) CharArg() (TransArg, error) {
+	rest := a.p.s[min(a.p.i+1, len(a.p.s)):]
+	if v, took, err := a.p.r.parseVar(rest, Kamailio, a.p.depth+1); err == nil && a.More() {
+		a.p.i += 1 + took
+		return TransArg{Get: v.Get}, nil
+	}
+	c, err := a.Char()
+	return TransArg{Text: string([]byte{c})}, err
 }
 
 // Rest reads everything up to the brace that closes the transformation; pairs

@@ -29,6 +29,21 @@ type Registry struct {
 	// it to know what a configuration uses.
 	Seen func(Var)
 
+	// Authorized is who sent the message by the credentials that were accepted;
+	// nil where no module checks any.
+	Authorized func(c *run.Context) (user, realm string, ok bool)
+
+	// Define answers what a name is defined as in the preprocessor, for $def;
+	// nil knows none.
+	Define func(name string) (text string, ok bool)
+
+	// Flag is the number of a flag that the configuration gave a name; nil knows
+	// none.
+	Flag func(name string) (n int, ok bool)
+
+	// Version is what $version tells.
+	Version Version
+
 	// Elsewhere answers in which module a missing variable, select or
 	// transformation is to be found, for the hint of an error; nil or ""
 	// when nobody knows. kind is "$", "@" or "{".
@@ -36,7 +51,7 @@ type Registry struct {
 }
 
 // NewRegistry makes a registry with what needs no module: $null, $rc and its
-// other names, $avp, $_s, $def, $env, and the core's selects.
+// other names, $_s, $def, $env, and the core's selects.
 func NewRegistry() *Registry {
 	r := &Registry{
 		vars:    make(map[string]*Def),

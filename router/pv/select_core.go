@@ -92,7 +92,15 @@ func drillURI(whole Getter, of uriOf, parts []SelectPart, i int) (Getter, error)
 	case "hostport":
 		return text(hostPort)
 	case "transport":
-		return text(func(u *sip.URI) string { return u.Transport })
+		return text(func(u *sip.URI) string {
+			switch {
+			case u.Transport != "":
+				return u.Transport
+			case u.Scheme == sip.SIPS:
+				return "tls"
+			}
+			return "udp"
+		})
 	case "headers":
 		return text(func(u *sip.URI) string { return u.Headers })
 	case "params":
@@ -258,10 +266,7 @@ func plainSelects() []SelectDef {
 			if len(p) == 2 && p[1].Name == "refresher" {
 				return func(c *run.Context) run.Value { return headerParam(h(c).Text(), "refresher") }, nil
 			}
-			return leaf(func(c *run.Context) run.Value {
-				v, _, _ := strings.Cut(h(c).Text(), ";")
-				return str(strings.TrimSpace(v), v != "")
-			}, p, 1)
+			return leaf(h, p, 1)
 		}},
 	}
 	for name, k := range map[string]sip.HeaderKind{

@@ -49,9 +49,9 @@ func newMsgSelect(p []SelectPart) (Getter, error) {
 	case "type":
 		return leaf(func(c *run.Context) run.Value {
 			if c.Msg.IsRequest() {
-				return run.Str("request")
+				return run.Str("1")
 			}
-			return run.Str("response")
+			return run.Str("2")
 		}, p, 2)
 	case "header":
 		return newMsgHeader(p)

@@ -76,7 +76,7 @@ func newURITrans(member string, a *TransArgs) (Transform, error) {
 		"method":    param("method"),
 		"lr":        param("lr"),
 		"r2":        param("r2"),
-		"scheme":    func(u *sip.URI) string { return u.Scheme.String() },
+		"scheme":    func(u *sip.URI) string { s, _, _ := strings.Cut(u.Raw(), ":"); return s },
 		"tosocket":  uriSocket,
 		"duri":      func(u *sip.URI) string { return uriBase(u, "") + uriTransportParam(u) },
 		"saor":      func(u *sip.URI) string { return u.Scheme.String() + ":" + userAt(u) + u.Host },
@@ -239,10 +239,10 @@ func newParamTrans(member string, a *TransArgs) (Transform, error) {
 		}
 	}
 	return func(c *run.Context, v run.Value) run.Value {
-		if v.IsNull() {
-			return v
-		}
 		s := v.Text()
+		if s == "" {
+			return run.Null
+		}
 		switch member {
 		case "value":
 			x, _ := findParam(s, arg.Str(c), sep)

@@ -92,6 +92,14 @@ var stringTransWithArgs = map[string]func(a *TransArgs) (Transform, error){
 	"striptail": func(a *TransArgs) (Transform, error) {
 		return newStrip(a, func(s string, n int) string { return s[:len(s)-n] })
 	},
+	"stripto": func(a *TransArgs) (Transform, error) {
+		return onChar(a, func(s, c string) run.Value {
+			if i := strings.Index(s, c); i >= 0 {
+				return run.Str(s[i:])
+			}
+			return run.Str("")
+		})
+	},
 	"ftime":   newFtime,
 	"rm":      newRemove,
 	"replace": newReplace,
@@ -114,7 +122,7 @@ func textToInt(s string) run.Value {
 		return run.Null
 	}
 	n, ok := run.ParseInt(s)
-	if !ok {
+	if !ok || strings.ContainsAny(s, "xX") { // no hexadecimal numbers, unlike elsewhere
 		return run.Null
 	}
 	return run.Int(n)
@@ -270,12 +278,17 @@ func replaceAll(s, from, to string) string {
 
 // onChar compiles a member whose argument is one octet.
 func onChar(a *TransArgs, f func(s, c string) run.Value) (Transform, error) {
-	c, err := a.Char()
+	arg, err := a.CharArg()
 	if err != nil {
 		return nil, err
 	}
-	one := string([]byte{c})
-	return onText(func(s string) run.Value { return f(s, one) }), nil
+	return func(c *run.Context, v run.Value) run.Value {
+		one := arg.Str(c)
+		if v.IsNull() || one == "" {
+			return run.Null
+		}
+		return f(v.Text(), one[:1])
+	}, nil
 }
 
 // after is "" when the octet is not there, before the whole text.

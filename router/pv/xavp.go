@@ -200,7 +200,7 @@ func (f *xfield) get(c *run.Context) run.Value {
 	for i := len(*r) - 1; i >= 0; i-- {
 		if (*r)[i].Name == name {
 			if all != "" {
-				all += ","
+				all += ", "
 			}
 			all += (*r)[i].Value.Text()
 		}

@@ -71,6 +71,8 @@ type Context struct {
 	Main Branch
 	// Branches are the others of the fork set.
 	Branches []Branch
+	// Static is $sbranch: a branch under construction; nil until it is used.
+	Static *Branch
 	// RURINew is the mark of script.md §21: the request URI is to be used as
 	// a branch by t_relay.
 	RURINew bool
@@ -173,10 +175,10 @@ type Branch struct {
 	Conn uint64
 }
 
-// Outgoing is a request on its way out: where to, and its size in octets.
+// Outgoing is a request on its way out: where to, and its octets.
 type Outgoing struct {
 	Dest transport.Dest
-	Size int
+	Data []byte
 }
 
 // QUnset is the q of a branch that has none.
@@ -350,6 +352,34 @@ func (c *Context) AppendBranch(uri string, q int) bool {
 	c.SendSock = nil
 	c.RURINew = false
 	return true
+}
+
+// AppendContacts appends the Contact header of a redirection to the fork set,
+// with CRLF: the request URI where it was rewritten, and the branches; nothing
+// when there are none.
+func (c *Context) AppendContacts(dst []byte) []byte {
+	start := len(dst)
+	add := func(uri string, q int) {
+		if len(dst) == start {
+			dst = append(dst, "Contact: <"...)
+		} else {
+			dst = append(dst, ", <"...)
+		}
+		dst = append(append(dst, uri...), '>')
+		if q != QUnset {
+			dst = sip.AppendQ(append(dst, ";q="...), q)
+		}
+	}
+	if c.Main.URI != "" && c.RURINew {
+		add(c.Main.URI, c.Main.Q)
+	}
+	for i := range c.Branches {
+		add(c.Branches[i].URI, c.Branches[i].Q)
+	}
+	if len(dst) > start {
+		dst = append(dst, "\r\n"...)
+	}
+	return dst
 }
 
 // Fail records an error for sl_reply_error and answers -1, so that a function

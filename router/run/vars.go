@@ -32,15 +32,14 @@ func (v *Vars) Has(name string) bool {
 	return ok
 }
 
-// SetShared writes $shv(name).
+// SetShared writes $shv(name). As in Kamailio $null leaves an empty text.
 func (v *Vars) SetShared(name string, x Value) {
+	if x.IsNull() {
+		x = Str("")
+	}
 	x = x.Keep()
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if x.IsNull() {
-		delete(v.shared, name)
-		return
-	}
 	v.shared[name] = x
 }
 

@@ -402,7 +402,7 @@ func (x *compiler) numberKeyword(e *Cond) func(*run.Context) int {
 		return func(c *run.Context) int { return family(c.Recv.Src.Addr()) }
 	case "msg:len":
 		if onSend { // the size as sent
-			return func(c *run.Context) int { return c.Out.Size }
+			return func(c *run.Context) int { return len(c.Out.Data) }
 		}
 		return func(c *run.Context) int { return len(c.Msg.Raw()) }
 	}

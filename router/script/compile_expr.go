@@ -352,20 +352,31 @@ func (x *compiler) builtin(e *Builtin) *operand {
 			return !v.IsInt() && v.Text() == "" && ok, ok
 		})
 	}
-	cond, a, b := x.truth(args[0]), args[1], args[2] // selval
+	return x.selval(args[0], args[1], args[2])
+}
+
+// selval is one of two values; the condition counts as that of an if, and an
+// undefined value becomes "".
+func (x *compiler) selval(cond, a, b *operand) *operand {
+	n := x.intOf(cond)
 	typ := a.typ
 	if b.typ != typ {
 		typ = anyType
 	}
 	return &operand{typ: typ, eval: func(c *run.Context) (run.Value, bool) {
-		yes, ok := cond(c)
-		switch {
-		case !ok:
+		yes, ok := n(c)
+		if !ok {
 			return run.Null, false
-		case yes:
-			return a.eval(c)
 		}
-		return b.eval(c)
+		o := b
+		if yes > 0 {
+			o = a
+		}
+		v, ok := o.eval(c)
+		if v.IsNull() {
+			v = run.Str("")
+		}
+		return v, ok
 	}}
 }
 

@@ -92,6 +92,7 @@ func coreFuncs() map[string]*coreFunc {
 	add("setflag", coreFunc{1, 1, anywhere, "", (*compiler).flag})
 	add("resetflag", coreFunc{1, 1, anywhere, "", (*compiler).flag})
 	add("isflagset", coreFunc{1, 1, anywhere, "", (*compiler).flag})
+	add("setavpflag resetavpflag isavpflagset", coreFunc{2, 2, anywhere, "", (*compiler).attrFlag})
 	add("log", coreFunc{1, 2, anywhere, "", (*compiler).log})
 	add("error", coreFunc{2, 2, anywhere, "", (*compiler).logError})
 	add("cfg_select", coreFunc{2, 2, anywhere, "", (*compiler).cfgSelect})
@@ -104,9 +105,8 @@ func coreFuncs() map[string]*coreFunc {
 	}
 	for names, why := range map[string]string{
 		"forward_tls forward_sctp send_tls send_sctp": "this version forwards over UDP and TCP",
-		"exec":                                 "run commands outside of the daemon; it must not wait for them",
-		"udp_mtu_try_proto":                    "set the core parameter udp_mtu_try_proto",
-		"setavpflag resetavpflag isavpflagset": "flags of attributes come with a later version; use an attribute of its own",
+		"exec":              "run commands outside of the daemon; it must not wait for them",
+		"udp_mtu_try_proto": "set the core parameter udp_mtu_try_proto",
 	} {
 		add(names, coreFunc{lo: 0, hi: 2, refuse: why})
 	}
@@ -149,6 +149,9 @@ func (x *compiler) numberArg(e Expr) intFunc {
 		x.errs.add(e.Pos, "%q is no number and no declared flag", e.Text).hint("declare it: flags %s;", e.Text)
 		return nil
 	case *StrLit:
+		if bit, ok := x.conf.Flags[e.Value]; ok {
+			return fixed(bit)
+		}
 		n, ok := run.ParseInt(strings.TrimSpace(e.Value))
 		if !ok {
 			x.errs.add(e.Pos, "a number was expected, not %q", e.Value)

@@ -92,6 +92,7 @@ func Load(f *File, env *Env) (*Config, error) {
 		}
 	}
 	c.hints()
+	c.names()
 	// Flags first: modparam may name them before they are declared.
 	for _, it := range f.Items {
 		switch it := it.(type) {
@@ -113,6 +114,16 @@ func Load(f *File, env *Env) (*Config, error) {
 		return c, c.errs.sort()
 	}
 	return c, nil
+}
+
+// names lets variables find defines and flags by their names.
+func (c *Config) names() {
+	defines := make(map[string]string, len(c.File.Defines))
+	for _, d := range c.File.Defines {
+		defines[d.Name] = d.Value
+	}
+	c.env.PV.Define = func(name string) (string, bool) { text, ok := defines[name]; return text, ok }
+	c.env.PV.Flag = func(name string) (int, bool) { n, ok := c.Flags[name]; return n, ok }
 }
 
 // Int is a core parameter that is a number or a boolean (0, 1); its default

@@ -18,6 +18,22 @@ func (r *subst) apply(s string) string {
 	return out
 }
 
+// unescape replaces the escapes of a string in double quotes.
+func unescape(s string) string {
+	i := strings.IndexByte(s, '\\')
+	if i < 0 {
+		return s
+	}
+	var b []byte
+	for ; i >= 0; i = strings.IndexByte(s, '\\') {
+		b = append(b, s[:i]...)
+		n := 0
+		b, n = escape(b, s[i:])
+		s = s[i+n:]
+	}
+	return string(append(b, s...))
+}
+
 // subst reads #!subst, #!substdef and #!substdefs: "/regex/replacement/flags"
 // with any delimiter.
 func (p *preproc) subst(f *frame, pos Pos, kind string) {
@@ -31,6 +47,9 @@ func (p *preproc) subst(f *frame, pos Pos, kind string) {
 		return
 	}
 	rule := text[1 : 1+end]
+	if text[0] == '"' {
+		rule = unescape(rule)
+	}
 	sub, err := regex.ParseSubst(rule, nil)
 	if err != nil {
 		if e, ok := errors.AsType[*regex.Error](err); ok {

@@ -121,7 +121,7 @@ func (t *Transaction) fork(c *run.Context, to Target) int {
 	}
 	started := false
 	for i := first; i < len(t.legs); i++ {
-		if !forward.OnSend(c, t.legs[i].dest, len(t.legs[i].sent)) {
+		if !forward.OnSend(c, t.legs[i].dest, t.legs[i].sent) {
 			t.legs[i].code, t.legs[i].faked = 477, true
 			continue
 		}

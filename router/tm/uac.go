@@ -153,7 +153,7 @@ func (t *Transaction) launch(c *run.Context, b run.Branch) error {
 		return err
 	}
 	l.onReply, l.replyN = t.armed1.reply, t.armed1.replyN
-	if !forward.OnSend(c, l.dest, len(l.sent)) {
+	if !forward.OnSend(c, l.dest, l.sent) {
 		return ErrDropped
 	}
 	t.legs = append(t.legs, l)

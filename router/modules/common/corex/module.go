@@ -51,6 +51,7 @@ func (x *corex) Exports() *module.Exports {
 			},
 			{Name: "has_ruri_user", Help: "true when the request URI has a user", In: run.AnyRoute, New: newHasUser},
 		},
+		Vars: vars(),
 		RPC: append(x.memoryMethods(), []*rpc.Method{
 			{
 				Name: "corex.list_aliases", Help: "Lists the names that are myself besides the sockets.", List: true,

@@ -34,7 +34,7 @@ func (s *sl) reply(c *run.Context, code int, reason string) error {
 		Source: c.Recv.Src, ForceRPort: c.ForceRport,
 	}
 	if code >= 300 && code < 400 {
-		r.Extra += contacts(c)
+		r.Extra += string(c.AppendContacts(nil))
 	}
 	switch {
 	case c.ToTagOverride != "":
@@ -90,33 +90,6 @@ func (s *sl) filterACK(c *run.Context) bool {
 	}
 	s.count.acks.Inc()
 	return false
-}
-
-// contacts is the destination set as Contact headers of a redirection: the
-// request URI where it was rewritten, and the branches.
-func contacts(c *run.Context) string {
-	var b []byte
-	add := func(uri string, q int) {
-		if b == nil {
-			b = append(b, "Contact: <"...)
-		} else {
-			b = append(b, ", <"...)
-		}
-		b = append(append(b, uri...), '>')
-		if q != run.QUnset {
-			b = sip.AppendQ(append(b, ";q="...), q)
-		}
-	}
-	if c.Main.URI != "" && c.RURINew {
-		add(c.Main.URI, c.Main.Q)
-	}
-	for i := range c.Branches {
-		add(c.Branches[i].URI, c.Branches[i].Q)
-	}
-	if b == nil {
-		return ""
-	}
-	return string(append(b, "\r\n"...))
 }
 
 // status answers code and reason of a call, with the defaults where they are

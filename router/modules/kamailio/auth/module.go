@@ -116,6 +116,7 @@ func (a *auth) functions() []module.Function {
 func (a *auth) Init(_ context.Context, h *module.Host) error {
 	a.hooks = h.Hooks
 	a.slot = h.Env.NewSlot()
+	h.Vars.Authorized = a.Authorized
 	a.attr = attrName(a.challengeAttr)
 	if a.alg == sip.UnknownAlgorithm {
 		a.alg = sip.MD5

@@ -45,7 +45,7 @@ func (m *pvModule) Exports() *module.Exports {
 			{Name: "shvset", Help: `start value of a shared variable: "name=i:7" or "name=s:text"`, Value: m.presetTo(&m.shared)},
 			{Name: "varset", Help: `start value of a script variable: "name=i:7" or "name=s:text"`, Value: m.presetTo(&m.script)},
 		},
-		Functions: []module.Function{
+		Functions: append(staticFunctions(), []module.Function{
 			{Name: "pv_isset", Help: "true when the variable is defined", Args: one, In: run.AnyRoute, New: newIsSet},
 			{Name: "is_int", Help: "true when the variable is a number", Args: one, In: run.AnyRoute, New: newIsInt},
 			{Name: "not_empty", Help: "true when the variable is a text of at least one octet", Args: one, In: run.AnyRoute, New: newNotEmpty},
@@ -54,7 +54,7 @@ func (m *pvModule) Exports() *module.Exports {
 				Name: "typeof", Help: `true when the variable's type is "int", "str" or "null"`, In: run.AnyRoute, New: newTypeof,
 				Args: []module.Arg{{Name: "variable", Type: module.ArgRead}, {Name: "type", Type: module.ArgConst}},
 			},
-		},
+		}...),
 		Vars:  append(pv.CoreVars(), pv.Def{Name: "stat", Help: "$stat(name): a statistic", New: m.newStat}),
 		Trans: pv.CoreTrans(),
 		RPC: []*rpc.Method{

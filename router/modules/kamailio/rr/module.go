@@ -43,7 +43,7 @@ const editing = run.RequestRoute | run.FailureRoute | run.BranchRoute
 
 // Exports lists what the module brings.
 func (m *rr) Exports() *module.Exports {
-	return &module.Exports{Name: "rr", Help: "Record-Route and loose routing", Params: m.params(), Functions: m.functions()}
+	return &module.Exports{Name: "rr", Help: "Record-Route and loose routing", Params: m.params(), Functions: m.functions(), Vars: m.vars()}
 }
 
 func (m *rr) params() []module.Param {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"sipd/router/module"
+	"sipd/router/pv"
 	"sipd/router/run"
 )
 
@@ -36,6 +37,7 @@ func (x *xlog) Exports() *module.Exports {
 	e := &module.Exports{
 		Name: "xlog",
 		Help: "log lines with variables",
+		Vars: []pv.Def{colourVar()},
 		Params: []module.Param{
 			{Name: "prefix", Help: "text before each line", Value: &x.prefix},
 			{Name: "buf_size", Help: "longest line, octets; what is longer is cut", Value: &x.bufSize, Min: 64, Max: 1 << 20},
