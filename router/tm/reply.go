@@ -185,9 +185,10 @@ func (t *Transaction) relay(c *run.Context, code int) {
 	buf := c.TakeScratch()
 	buf = c.Msg.AppendTo(buf, &opt, &c.Msg.Edits)
 	t.table.Count.Relayed.Inc()
+	t.tellReply(c, code, (*Watcher).ready)
 	t.upstream(code, buf)
 	c.GiveScratch(buf)
-	t.tellReply(c, code)
+	t.tellReply(c, code, (*Watcher).reply)
 }
 
 // upstream keeps a reply for repetitions and sends it.
@@ -241,13 +242,14 @@ func (t *Transaction) sendReply(c *run.Context, code int, reason, extra string) 
 	}
 	buf := t.msg.AppendReply(c.TakeScratch(), &r)
 	t.table.Count.Generated.Inc()
+	t.tellOwn(c, code, reason, (*Watcher).ready)
 	t.upstream(code, buf)
 	t.localResponse(buf)
 	c.GiveScratch(buf)
 	if code >= 200 {
 		t.finished(code, true)
 	}
-	t.tellOwn(c, code, reason)
+	t.tellOwn(c, code, reason, (*Watcher).reply)
 	return true
 }
 

@@ -13,6 +13,9 @@ type Watcher struct {
 	// New is asked when a request made a transaction; c is its run. true: tell
 	// the rest.
 	New func(c *run.Context, t *Transaction) bool
+	// Ready is told of what Reply is told of, before it is sent: whoever must know
+	// of it when the next request comes. It holds the reply up.
+	Ready func(c *run.Context, e *Event)
 	// Reply is told of replies upstream, after they were sent: provisional ones,
 	// finals, and the 2xx of further legs, but no repetitions.
 	Reply func(c *run.Context, e *Event)
@@ -96,12 +99,14 @@ func (t *Transaction) tell(from *run.Context, e *Event, f func(*Watcher) func(*r
 	t.table.giveBack(c)
 }
 
+func (w *Watcher) ready() func(*run.Context, *Event) { return w.Ready }
+
 func (w *Watcher) reply() func(*run.Context, *Event) { return w.Reply }
 
 func (w *Watcher) failed() func(*run.Context, *Event) { return w.Failed }
 
-// tellReply tells of a reply that was received and went upstream: c is on it.
-func (t *Transaction) tellReply(c *run.Context, code int) {
+// tellReply tells of a reply that was received and goes upstream: c is on it.
+func (t *Transaction) tellReply(c *run.Context, code int, f func(*Watcher) func(*run.Context, *Event)) {
 	if t.watched == 0 {
 		return
 	}
@@ -110,11 +115,11 @@ func (t *Transaction) tellReply(c *run.Context, code int) {
 		leg = t.winner
 	}
 	m := c.Msg
-	t.tell(nil, &Event{T: t, Code: code, Reason: m.Reason(), Reply: m, Recv: c.Recv, ToTag: m.ToTag(), Leg: leg}, (*Watcher).reply)
+	t.tell(nil, &Event{T: t, Code: code, Reason: m.Reason(), Reply: m, Recv: c.Recv, ToTag: m.ToTag(), Leg: leg}, f)
 }
 
-// tellOwn tells of a reply that was made here.
-func (t *Transaction) tellOwn(c *run.Context, code int, reason string) {
+// tellOwn tells of a reply that is made here.
+func (t *Transaction) tellOwn(c *run.Context, code int, reason string, f func(*Watcher) func(*run.Context, *Event)) {
 	if t.watched == 0 || code <= 100 {
 		return
 	}
@@ -127,7 +132,7 @@ func (t *Transaction) tellOwn(c *run.Context, code int, reason string) {
 	if code >= 300 && t.winner < len(t.legs) {
 		e.Leg = t.winner // as Kamailio: the record names the leg that decided
 	}
-	t.tell(c, &e, (*Watcher).reply)
+	t.tell(c, &e, f)
 }
 
 // tellFailed tells that all legs have failed.
