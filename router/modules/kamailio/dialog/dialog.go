@@ -30,6 +30,8 @@ const (
 	dfExpired     = 1 << 10 // also: it was put into a profile
 
 	ifTimeoutBye = 1 << 0
+	ifKASrc      = 1 << 1
+	ifKADst      = 1 << 2
 	ifNoReset    = 1 << 3
 	ifPRACK      = 1 << 5
 )
@@ -57,6 +59,7 @@ type leg struct {
 type link struct {
 	p     *profile
 	value string
+	puid  string // Kamailio's name for the link, where a database had it
 }
 
 // dialog is one call. What is above mu never changes.
@@ -75,7 +78,16 @@ type dialog struct {
 	toRoute                           string
 	vars                              []variable
 	links                             []link
-	byes                              int // BYEs of our own that are not answered yet
+	byes                              int       // BYEs of our own that are not answered yet
+	byeTx                             uint64    // the transaction of the BYE that ended it
+	confirmedEnd                      bool      // whose answer was told of
+	nextKA                            time.Time // of the next keep-alive, zero before the first look
+	failedKA                          [2]int    // in a row
+
+	// What a database has of it, guarded by mu: stored, there is a row; dirty, it
+	// is not up to date, nor are, with dirtyVars, the variables; writing, somebody
+	// writes it; unfit, the database does not take it.
+	stored, dirty, dirtyVars, writing, unfit bool
 }
 
 // variable is one $dlg_var.
@@ -102,7 +114,7 @@ func assign(list []variable, key, value string, remove bool) []variable {
 		list[i].value = value
 		return list
 	}
-	return append(list, variable{key, value})
+	return append([]variable{{key, value}}, list...) // as Kamailio: the newest first
 }
 
 // direction says which way a request with these tags goes; ok is false when it

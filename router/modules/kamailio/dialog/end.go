@@ -66,34 +66,46 @@ func (m *mod) runRoute(from *run.Context, raw string, d *dialog, b run.Block, ki
 	b.Run(c)
 }
 
-// request makes a request to one party; the caller holds d.mu.
-func (m *mod) request(d *dialog, to side, method, more string) (*tm.Request, error) {
+// inDialog is what requests to one party are made of, and the next hop where an
+// alias names it; the caller holds d.mu.
+func (m *mod) inDialog(d *dialog, to side) (td *tm.Dialog, next string, err error) {
 	target, other := &d.legs[to], &d.legs[to.other()]
 	if target.contact == "" {
-		return nil, errors.New("there is no Contact to send to")
+		return nil, "", errors.New("there is no Contact to send to")
 	}
 	seq, err := strconv.ParseUint(other.cseq, 10, 31)
 	if err != nil {
-		return nil, fmt.Errorf("CSeq %q is no number", other.cseq)
-	}
-	if d.iflags&ifPRACK != 0 {
-		seq += 80 // as Kamailio: PRACKs may not have been seen
+		return nil, "", fmt.Errorf("CSeq %q is no number", other.cseq)
 	}
 	remote, local := d.fromURI, d.toURI
 	if to == callee {
 		remote, local = local, remote
-		more += m.calleeHdrs
 	}
-	td := tm.Dialog{
+	td = &tm.Dialog{
 		CallID: d.callID, Local: address(local, other.tag), Remote: address(remote, target.tag), Target: target.contact,
 		Routes: target.routes, Seq: uint32(seq), Socket: m.socket(target.socket),
 	}
-	r := td.Request(method)
-	r.Headers = m.extraHdrs + more
 	if len(target.routes) == 0 {
-		r.URI, r.NextHop = alias(target.contact)
+		td.Target, next = alias(target.contact)
 	}
-	other.cseq = strconv.FormatUint(uint64(td.Seq), 10)
+	return td, next, nil
+}
+
+// request makes a request to one party; the caller holds d.mu.
+func (m *mod) request(d *dialog, to side, method, more string) (*tm.Request, error) {
+	td, next, err := m.inDialog(d, to)
+	if err != nil {
+		return nil, err
+	}
+	if d.iflags&ifPRACK != 0 {
+		td.Seq += 80 // as Kamailio: PRACKs may not have been seen
+	}
+	r := td.Request(method)
+	r.NextHop = next
+	if r.Headers = m.extraHdrs + more; to == callee {
+		r.Headers += m.calleeHdrs
+	}
+	d.legs[to.other()].cseq = strconv.FormatUint(uint64(td.Seq), 10)
 	return r, nil
 }
 
@@ -158,8 +170,8 @@ func (m *mod) bye(d *dialog, to side, more string) error {
 	}
 	d.byes++
 	d.mu.Unlock()
-	r.Done = func(*tm.Response) { m.byeDone(d) }
-	if _, err := m.tm.Send(r); err != nil {
+	r.Done = func(x *tm.Response) { m.byeDone(d, x) }
+	if err := m.send(r); err != nil {
 		d.mu.Lock()
 		d.byes--
 		d.mu.Unlock()
@@ -169,12 +181,15 @@ func (m *mod) bye(d *dialog, to side, more string) error {
 }
 
 // byeDone ends the dialog when a BYE was answered, or got no answer.
-func (m *mod) byeDone(d *dialog) {
+func (m *mod) byeDone(d *dialog, x *tm.Response) {
 	d.mu.Lock()
 	d.byes--
 	before, after := d.next(evBye, time.Now())
 	d.mu.Unlock()
 	m.count(before, after)
+	if before != after {
+		m.tellOwnBye(x, d)
+	}
 }
 
 // byeOnce sends the BYE of dlg_bye to one party, once.
@@ -198,6 +213,7 @@ func (m *mod) byeOnce(d *dialog, to side) error {
 
 // byeAll sends both parties a BYE.
 func (m *mod) byeAll(d *dialog, more string) error {
+	m.tellEnded(nil, d)
 	d.mu.Lock()
 	before := d.state
 	d.mu.Unlock()
@@ -234,6 +250,7 @@ func (m *mod) look(d *dialog, now time.Time) {
 		gone = true
 	case before == confirmedNA && after(d.started, m.noACKTimeout, now) && d.expires.Sub(now) > 10*time.Second:
 		d.expires, d.lifetime = now.Add(10*time.Second), 10
+		d.changed()
 	case before == deleted:
 		gone = d.byes <= 0 && !now.Before(d.lingered) || after(d.ended, m.endTimeout, now)
 	case before >= confirmedNA && !d.expires.IsZero() && !now.Before(d.expires):
@@ -242,6 +259,9 @@ func (m *mod) look(d *dialog, now time.Time) {
 		timeout = true
 	}
 	now2 := d.state
+	if d.stored && !after(d.ended, m.endTimeout, now) {
+		gone = false // its row is deleted first
+	}
 	d.mu.Unlock()
 	if gone {
 		m.count(before, now2)
@@ -255,8 +275,11 @@ func (m *mod) look(d *dialog, now time.Time) {
 // timedOut ends a call that lasted too long.
 func (m *mod) timedOut(d *dialog, now time.Time) {
 	d.mu.Lock()
-	route := d.toRoute
+	route, foreign := d.toRoute, d.legs[caller].socket == ""
 	d.mu.Unlock()
+	if foreign && m.filterMode&onlyLocal != 0 {
+		return // it is another server's
+	}
 	if route != "" {
 		if b := m.host.Env.Block(run.RequestRoute, route); b != nil {
 			m.runRoute(nil, "", d, b, run.RequestRoute, route)
@@ -283,7 +306,14 @@ func (m *mod) timedOut(d *dialog, now time.Time) {
 	}
 	before, after := m.finish(d, now)
 	m.event(nil, "", d, before, after)
+	if before != after {
+		m.tellExpired(d, before == confirmed)
+	}
 }
+
+// onlyLocal is the bit of dlg_filter_mode: timeouts and keep-alives are not for
+// calls that came in on another server's socket.
+const onlyLocal = 1
 
 // finish ends a dialog without anybody being told.
 func (m *mod) finish(d *dialog, now time.Time) (before, after state) {

@@ -9,7 +9,11 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"sipd/router/call"
 
 	"sipd/router/module"
 	"sipd/router/pv"
@@ -27,8 +31,14 @@ type mod struct {
 	rr   recordRoute
 	t    *table
 	slot int
+	send func(*tm.Request) error
+	// owner says that this instance closes the database, serving that it was put
+	// into service; cleared that the tables were emptied in db_mode 3.
+	owner, serving, cleared atomic.Bool
+	watchers                []*call.Watcher
 	// timeout is timeout_avp, Get nil without one.
-	timeout pv.Var
+	timeout    pv.Var
+	ruriFormat *pv.Format // ruri_pvar, nil for the request URI
 }
 
 // recordRoute is what is needed of module rr.
@@ -78,13 +88,17 @@ func (m *mod) stats() []stat.Def {
 }
 
 // Init checks the parameters and asks tm and rr to tell of calls.
-func (m *mod) Init(_ context.Context, h *module.Host) error {
+func (m *mod) Init(ctx context.Context, h *module.Host) error {
 	m.host, m.log = h, h.Log
 	t, ok := h.Module("tm").(interface{ Table() *tm.Table })
 	if !ok {
 		return errors.New(`needs module tm; put loadmodule "tm.so" before loadmodule "dialog.so"`)
 	}
 	m.tm = t.Table()
+	m.send = func(r *tm.Request) error {
+		_, err := m.tm.Send(r)
+		return err
+	}
 	if m.rr, ok = h.Module("rr").(recordRoute); !ok {
 		return errors.New(`needs module rr; put loadmodule "rr.so" before loadmodule "dialog.so"`)
 	}
@@ -101,14 +115,26 @@ func (m *mod) Init(_ context.Context, h *module.Host) error {
 		}
 		m.timeout = v
 	}
+	if m.ruri != "$ru" {
+		f, err := h.Vars.ParseFormat(m.ruri, pv.Kamailio)
+		if err != nil {
+			return fmt.Errorf("ruri_pvar %q: %w", m.ruri, err)
+		}
+		m.ruriFormat = f
+	}
 	if err := m.inherit(h); err != nil {
 		return err
 	}
 	if err := m.profiles(); err != nil {
 		return err
 	}
+	if h.Old == nil {
+		if err := m.openDB(ctx, h); err != nil {
+			return err
+		}
+	}
 	m.slot = h.Env.NewSlot()
-	m.tm.Watch(&tm.Watcher{New: m.created, Reply: m.replied})
+	m.tm.Watch(&tm.Watcher{New: m.created, Ready: m.replied, Reply: m.byeReplied})
 	h.Hooks.PostScript = append(h.Hooks.PostScript, m.afterScript)
 	if m.matchMode != matchNone {
 		m.rr.OnRoute(m.routed)
@@ -129,7 +155,7 @@ func (m *mod) inherit(h *module.Host) error {
 	}
 	var changed []string
 	for _, name := range module.Changed(old, m) {
-		if name == "hash_size" || name == "h_id_start" || name == "h_id_step" {
+		if fixed[name] || strings.HasSuffix(name, "_column") {
 			changed = append(changed, name)
 		}
 	}
@@ -137,8 +163,23 @@ func (m *mod) inherit(h *module.Host) error {
 		return &module.RestartError{Params: changed}
 	}
 	m.t = old.t
+	h.WhenServing(func() {
+		m.owner.Store(old.owner.Swap(false))
+		m.serving.Store(true)
+		m.cleared.Store(old.cleared.Load())
+	})
 	return nil
 }
+
+// fixed are the parameters, besides the names of columns, that count from a
+// start on.
+var fixed = map[string]bool{
+	"hash_size": true, "h_id_start": true, "h_id_step": true,
+	"db_mode": true, "db_url": true, "table_name": true, "vars_table_name": true,
+}
+
+// WatchCalls adds a watcher of calls; modules do so in Init.
+func (m *mod) WatchCalls(w *call.Watcher) { m.watchers = append(m.watchers, w) }
 
 // profiles defines the profiles.
 func (m *mod) profiles() error {
@@ -162,8 +203,16 @@ func (m *mod) profiles() error {
 	return nil
 }
 
-// Serve ends the dialogs whose time is over.
+// Serve ends the dialogs whose time is over, and writes what waits.
 func (m *mod) Serve(ctx context.Context) error {
+	var others sync.WaitGroup
+	defer others.Wait()
+	if s := m.t.store; s != nil && s.mode != atShutdown {
+		others.Go(func() { m.keep(ctx) })
+	}
+	if m.kaTimer > 0 && m.kaInterval > 0 {
+		others.Go(func() { m.keepAlive(ctx) })
+	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -171,7 +220,9 @@ func (m *mod) Serve(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			m.sweep(time.Now())
+			now := time.Now()
+			m.sweep(now)
+			m.t.sweepRemote(now)
 		}
 	}
 }

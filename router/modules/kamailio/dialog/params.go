@@ -60,7 +60,7 @@ var columnParams = [24][2]string{
 var defaults = params{
 	enableStats: true, detectSpirals: true, waitACK: true, inScript: true,
 	hashSize: 4096, flag: -1, defaultTimeout: 43200, earlyTimeout: 300, noACKTimeout: 60, endTimeout: 300,
-	idStep: 1, rrParam: "did", dbPeriod: 60, dbRows: 200, table: "dialog", varsTable: "dialog_vars", kaLimit: 1,
+	idStep: 1, ruri: "$ru", dbURL: "mysql://kamailio:kamailiorw@localhost/kamailio", rrParam: "did", dbPeriod: 60, dbRows: 200, table: "dialog", varsTable: "dialog_vars", kaLimit: 1,
 	bridgeController: "sip:controller@kamailio.org", bridgeContact: "sip:controller@kamailio.org:5060",
 }
 
@@ -78,25 +78,25 @@ func (p *params) list() []module.Param {
 		{Name: "dlg_extra_hdrs", Help: "header lines, with CRLF, of BYEs sent from here", Value: &p.extraHdrs},
 		{Name: "dlg_match_mode", Help: "0 by rr_param, 1 by it or by tags, 2 by tags", Value: &p.matchMode, Max: 2},
 		{Name: "detect_spirals", Help: "1: an INVITE that comes again is the same call", Value: &p.detectSpirals},
-		{Name: "db_url", Help: "accepted; calls are kept in memory", Value: &p.dbURL},
-		{Name: "db_mode", Help: "0, calls are kept in memory; others are not offered", Value: &p.dbMode, Max: 3},
-		{Name: "db_update_period", Help: "accepted; of db_mode 2 only", Value: &p.dbPeriod, Min: 1, Max: 1 << 30},
-		{Name: "db_fetch_rows", Help: "accepted; of db_mode only", Value: &p.dbRows, Max: 1 << 30},
-		{Name: "db_skip_load", Help: "accepted; of db_mode only", Value: &p.dbSkip},
-		{Name: "table_name", Help: "accepted; of db_mode only", Value: &p.table},
-		{Name: "vars_table_name", Help: "accepted; of db_mode only", Value: &p.varsTable},
+		{Name: "db_url", Help: "the database of db_mode", Value: &p.dbURL},
+		{Name: "db_mode", Help: "calls in a database: 0 none, 1 at once, 2 each db_update_period, 3 at the end of the daemon", Value: &p.dbMode, Max: 3},
+		{Name: "db_update_period", Help: "seconds between two writings of db_mode 2", Value: &p.dbPeriod, Min: 1, Max: 1 << 30},
+		{Name: "db_fetch_rows", Help: "accepted; rows are read as they come, whatever their number", Value: &p.dbRows, Max: 1 << 30},
+		{Name: "db_skip_load", Help: "1: calls are not read at the start", Value: &p.dbSkip},
+		{Name: "table_name", Help: "table of calls", Value: &p.table},
+		{Name: "vars_table_name", Help: "table of their variables", Value: &p.varsTable},
 		{Name: "profiles_with_value", Help: "names of profiles with values, ; between them", Value: &p.withValue},
 		{Name: "profiles_no_value", Help: "names of profiles without", Value: &p.noValue},
-		{Name: "bridge_controller", Help: "accepted; of dlg_bridge, which is not offered", Value: &p.bridgeController},
-		{Name: "bridge_contact", Help: "accepted; of dlg_bridge, which is not offered", Value: &p.bridgeContact},
-		{Name: "ruri_pvar", Help: `"$ru"; others are not offered`, Value: &p.ruri},
+		{Name: "bridge_controller", Help: "From of dlg_bridge, and Referred-By", Value: &p.bridgeController},
+		{Name: "bridge_contact", Help: "Contact of dlg_bridge", Value: &p.bridgeContact},
+		{Name: "ruri_pvar", Help: "what is kept as the request URI", Value: &p.ruri},
 		{Name: "initial_cbs_inscript", Help: "accepted; no module hangs on to dialogs", Value: &p.inScript},
 		{Name: "send_bye", Help: "1: a call whose time is over is ended with BYEs", Value: &p.sendBye},
 		{Name: "wait_ack", Help: "1: a refused call stays listed as long as its transaction", Value: &p.waitACK},
-		{Name: "xavp_cfg", Help: "empty; not offered", Value: &p.xavpCfg},
-		{Name: "ka_timer", Help: "0; keep-alives in dialogs are not offered", Value: &p.kaTimer, Max: 1 << 30},
-		{Name: "ka_interval", Help: "0; keep-alives in dialogs are not offered", Value: &p.kaInterval, Max: 1 << 30},
-		{Name: "ka_failed_limit", Help: "accepted; of ka_timer only", Value: &p.kaLimit, Max: 1 << 30},
+		{Name: "xavp_cfg", Help: "accepted; Kamailio 5.6 reads it and uses it for nothing", Value: &p.xavpCfg},
+		{Name: "ka_timer", Help: "seconds between two looks for keep-alives that are due; 0 for none", Value: &p.kaTimer, Max: 1 << 30},
+		{Name: "ka_interval", Help: "seconds between two keep-alives (OPTIONS) to a party, 30 or more; 0 for none", Value: &p.kaInterval, Max: 1 << 30},
+		{Name: "ka_failed_limit", Help: "so many unanswered keep-alives in a row end the call", Value: &p.kaLimit, Max: 1 << 30},
 		{Name: "timeout_noreset", Help: "1: requests in a dialog do not start its time anew", Value: &p.noReset},
 		{Name: "timer_procs", Help: "accepted; the timer has its own thread always", Value: &p.timerProcs, Max: 1},
 		{Name: "enable_dmq", Help: "0; replication is not offered", Value: &p.dmq, Max: 1},
@@ -105,11 +105,11 @@ func (p *params) list() []module.Param {
 		{Name: "event_callback", Help: "empty; event routes are called", Value: &p.callback},
 		{Name: "h_id_start", Help: "offset of dialogs' numbers; -1 for server_id", Value: &p.idStart, Min: -1, Max: 1 << 30},
 		{Name: "h_id_step", Help: "step between dialogs' numbers", Value: &p.idStep, Min: 1, Max: 1 << 16},
-		{Name: "keep_proxy_rr", Help: "0; the own Record-Route is never in the route sets kept", Value: &p.keepRR, Max: 3},
-		{Name: "dlg_filter_mode", Help: "0 or 1; all sockets of dialogs are local", Value: &p.filterMode, Max: 1},
+		{Name: "keep_proxy_rr", Help: "1 the callee's route set keeps the own Record-Route, 2 the caller's, 3 both", Value: &p.keepRR, Max: 3},
+		{Name: "dlg_filter_mode", Help: "1: no timeouts and keep-alives for calls on another server's sockets", Value: &p.filterMode, Max: 1},
 	}
 	for i := range columnParams {
-		list = append(list, module.Param{Name: columnParams[i][0], Help: "accepted; of db_mode only", Value: &p.columns[i]})
+		list = append(list, module.Param{Name: columnParams[i][0], Help: "name of the column", Value: &p.columns[i]})
 	}
 	return list
 }
@@ -122,14 +122,12 @@ func (p *params) check() error {
 		bad       bool
 		name, why string
 	}{
-		{p.dbMode != 0, "db_mode", "other than 0 is not offered yet: calls are kept in memory, over reloads too; set it to 0"},
+		{p.dbMode != 0 && p.dbURL == "", "db_mode", "needs a database; set db_url"},
 		{p.dmq != 0, "enable_dmq", "is not offered: there is no module dmq; set it to 0"},
-		{p.kaTimer != 0 || p.kaInterval != 0, "ka_timer and ka_interval", "are not offered; set them to 0 and let default_timeout end calls"},
+		{p.kaInterval != 0 && p.kaInterval < 30, "ka_interval", "must be 30 seconds or more, or 0"},
 		{p.trackCSeq != 0, "track_cseq_updates", "is not offered: there is no module uac; set it to 0"},
-		{p.keepRR != 0, "keep_proxy_rr", "is not offered: a BYE sent from here is not to come back; set it to 0"},
 		{p.callback != "", "event_callback", "is for other languages than the script; use event_route[dialog:start]"},
-		{p.xavpCfg != "", "xavp_cfg", "is not offered; use $dlg_ctx and timeout_avp"},
-		{p.ruri != "" && p.ruri != "$ru", "ruri_pvar", `is "$ru" always; leave it out`},
+		{p.ruri == "", "ruri_pvar", "must be a variable, or text with variables"},
 		{p.hashSize&(p.hashSize-1) != 0, "hash_size", "must be a power of two"},
 		{p.rrParam == "" || strings.ContainsAny(p.rrParam, ";=<> \t\r\n"), "rr_param", "must be the name of a URI parameter"},
 		{!lines(p.extraHdrs), "dlg_extra_hdrs", `must be whole header lines, each with "\r\n" behind it`},

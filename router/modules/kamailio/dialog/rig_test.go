@@ -22,16 +22,17 @@ func TestRefused(t *testing.T) {
 		value any
 		want  string
 	}{
-		{"db_mode", 1, "kept in memory"},
+		{"db_mode", 1, `put loadmodule "db_mysql.so" before`},
 		{"enable_dmq", 1, "dmq"},
-		{"ka_timer", 10, "not offered"},
+		{"track_cseq_updates", 1, "no module uac"},
+		{"ka_interval", 10, "30 seconds or more"},
+		{"ruri_pvar", "$nosuch(", "ruri_pvar"},
 		{"hash_size", 1000, "power of two"},
 		{"event_callback", "f", "event_route"},
 		{"timeout_avp", "$var(x)", "attribute"},
 		{"profiles_no_value", "caller", "with and without"},
 		{"dlg_extra_hdrs", "X-A: 1", "header lines"},
 		{"rr_param", "a;b", "URI parameter"},
-		{"keep_proxy_rr", 1, "not offered"},
 	} {
 		if err := rig(t).Param("dialog", tt.name, tt.value).TryStart(); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s %v: %v, want a refusal with %q", tt.name, tt.value, err, tt.want)
@@ -42,8 +43,11 @@ func TestRefused(t *testing.T) {
 		{"set_dlg_profile", "calller", "x"},
 		{"dlg_bye", "both"},
 		{"dlg_setflag", 32},
-		{"dlg_set_property", "ka-src"},
-		{"dlg_refer", "caller", "sip:a@b"},
+		{"dlg_set_property", "ka"},
+		{"dlg_refer", "both", "sip:a@b"},
+		{"dlg_bridge", "bob", "sip:a@b", ""},
+		{"dlg_remote_profile", "del", "caller", "x", "1", 0},
+		{"dlg_db_load_callid", "x"},
 		{"dlg_db_load_extra"},
 		{"set_dlg_profile", "caller"},
 		{"dlg_set_timeout", 0},

@@ -35,6 +35,7 @@ func (m *mod) methods() []*rpc.Method {
 		{Name: "dlg.briefing", Help: "Lists all dialogs in short.", List: true, Params: []rpc.Param{opt(str("fmt", "members: f from_uri, t to_uri, c call-id, F and T tags, I S E times, s state"))}, Reply: "struct {h_entry: int, h_id: int, from_uri: text, to_uri: text, call-id: text, from_tag: text, to_tag: text}", Handler: m.rpcBriefing},
 		{Name: "dlg.end_dlg", Help: "Ends a dialog with BYEs, by its two numbers.", Params: []rpc.Param{num("h_entry", "first number"), num("h_id", "second number"), opt(str("rpc_extra_hdrs", "header lines of the BYEs"))}, BadParams: invalid, Changes: true, Example: "342 56", Handler: m.rpcEnd},
 		{Name: "dlg.terminate_dlg", Help: "Ends a dialog with BYEs, by Call-ID and tags.", Params: tags, BadParams: fault(400, "Need a Callid ,from tag ,to tag"), Changes: true, Example: "abc a b", Handler: m.rpcTerminate},
+		{Name: "dlg.bridge_dlg", Help: "Calls one party, refers it to another, and leaves the call.", Params: []rpc.Param{str("from", "whom to call"), str("to", "to whom it is referred"), opt(str("op", "outbound proxy; . for none")), opt(str("bd", "session description; . for one without media, _ for none"))}, BadParams: invalid, Changes: true, Example: "sip:alice@example.com sip:bob@example.com .", Handler: m.rpcBridge},
 		{Name: "dlg.is_alive", Help: "Says whether a dialog stands.", Params: tags, BadParams: fault(400, "Too few parameters (required callid, from-tag, to-tag)"), Example: "abc a b", Reply: "text", Handler: m.rpcAlive},
 		{Name: "dlg.set_state", Help: "Forces the state of a dialog; nobody is told.", Params: append(tags[:3:3], opt(num("sval", "1 to 5; 5 is ended"))), BadParams: fault(400, "Need the callid, from tag,to tag and state"), Changes: true, Example: "abc a b 5", Reply: "text", Handler: m.rpcSetState},
 		{Name: "dlg.profile_get_size", Help: "Shows how many dialogs are in a profile.", Params: profile, Example: "caller", Reply: "int", Handler: m.rpcProfileSize},
@@ -287,7 +288,7 @@ func (m *mod) rpcSetState(_ context.Context, c *rpc.Call) error {
 	d.mu.Lock()
 	before := d.state
 	d.state = s
-	d.dflags |= dfChanged
+	d.changed()
 	if s == deleted && before != deleted {
 		d.ended, d.lingered = now, now.Add(linger)
 		d.leave()

@@ -1,6 +1,7 @@
 package dialog
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -49,16 +50,35 @@ func (m *mod) functions() []module.Function {
 		f("dlg_set_property", `"timeout-noreset": requests do not start the time anew`, all, m.newProperty(true), module.Arg{Name: "attr", Type: module.ArgFormat}),
 		f("dlg_reset_property", "they do again", all, m.newProperty(false), module.Arg{Name: "attr", Type: module.ArgFormat}),
 		f("dlg_set_ruri", "set the request URI to the Contact of whom the request goes to", all, m.newSetRURI),
-		f("dlg_refer", "not offered", all, refuse("dlg_refer is not offered; send the REFER from a client"), text("side"), text("address")),
-		f("dlg_bridge", "not offered", all, refuse("dlg_bridge is not offered; call both from a client"), text("from"), text("to"), text("op")),
-		f("dlg_remote_profile", "not offered", all, refuse("dlg_remote_profile is not offered: profiles count this daemon's calls"), text("cmd"), text("profile"), text("value"), text("uid"), text("expires")),
-		f("dlg_db_load_callid", "not offered", all, refuse("dlg_db_load_callid is not offered: calls are kept in memory"), text("callid")),
-		f("dlg_db_load_extra", "not offered", all, refuse("dlg_db_load_extra is not offered: calls are kept in memory")),
+		f("dlg_refer", "send a REFER, and a BYE behind it", all, m.newRefer, module.Arg{Name: "side", Type: module.ArgConst}, text("address")),
+		f("dlg_bridge", "call one party and refer it to another", all, m.newBridge, text("from"), text("to"), text("op")),
+		f("dlg_remote_profile", `count a call of another server: "add", "rm"`, all, m.newRemote, text("cmd"), text("profile"), text("value"), text("uid"), num("expires")),
+		f("dlg_db_load_callid", "read a call from the database that another server wrote", all, m.newLoad, text("callid")),
+		f("dlg_db_load_extra", "read all calls that other servers wrote", all, m.newLoad),
 	}
 }
 
-func refuse(why string) func(module.Args) (run.Func, error) {
-	return func(module.Args) (run.Func, error) { return nil, errors.New(why) }
+// newLoad compiles dlg_db_load_callid and dlg_db_load_extra.
+func (m *mod) newLoad(a module.Args) (run.Func, error) {
+	if m.dbMode == 0 {
+		return nil, errors.New(`there is no database to read calls from; set modparam("dialog", "db_mode", 1) and db_url`)
+	}
+	return func(c *run.Context) int {
+		id := ""
+		if len(a) > 0 {
+			if id = a.Str(c, 0); id == "" {
+				return -1
+			}
+		}
+		if m.t.store == nil { // a configuration without a network
+			return -1
+		}
+		if err := m.loadMore(context.Background(), id); err != nil {
+			m.t.store.complainOnce(c, err)
+			return -1
+		}
+		return 1
+	}, nil
 }
 
 func (m *mod) newManage(module.Args) (run.Func, error) {
@@ -131,8 +151,9 @@ func (m *mod) newSetProfile(a module.Args) (run.Func, error) {
 		if d.state == deleted {
 			return -1
 		}
-		d.links = append(d.links, l)
+		d.links = append([]link{l}, d.links...)
 		d.dflags |= dfExpired
+		d.dirty = true
 		p.add(l.value, 1)
 		return 1
 	}, nil
@@ -154,6 +175,7 @@ func (m *mod) newUnsetProfile(a module.Args) (run.Func, error) {
 		for i, l := range d.links {
 			if l.p == p && (!p.values || l.value == value) {
 				d.links = append(d.links[:i:i], d.links[i+1:]...)
+				d.dirty = true
 				p.add(l.value, -1)
 				return 1
 			}
@@ -172,7 +194,10 @@ func (m *mod) newIsIn(a module.Args) (run.Func, error) {
 		if d == nil {
 			return -1
 		}
-		value, has := a.Str(c, 1), a.Has(1) && p.values
+		value, has := a.Str(c, 1), p.values
+		if has && value == "" {
+			return -1
+		}
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		for _, l := range d.links {
@@ -194,6 +219,9 @@ func (m *mod) newSize(a module.Args) (run.Func, error) {
 		value := ""
 		if last == 2 {
 			value = a.Str(c, 1)
+		}
+		if p.values && value == "" { // as Kamailio, whose documentation promises all
+			return -1
 		}
 		return code(a[last].Var.Set(c, run.Int(p.size(value, last == 2))))
 	}, nil
@@ -217,7 +245,10 @@ func (m *mod) newFlag(f func(flags *uint32, bit uint32) int) func(module.Args) (
 			}
 			d.mu.Lock()
 			defer d.mu.Unlock()
-			return f(&d.sflags, bit)
+			before := d.sflags
+			rc := f(&d.sflags, bit)
+			d.dirty = d.dirty || d.sflags != before
+			return rc
 		}, nil
 	}
 }
@@ -242,16 +273,17 @@ func (m *mod) newBye(a module.Args) (run.Func, error) {
 
 func (m *mod) newGet(a module.Args) (run.Func, error) {
 	return func(c *run.Context) int {
-		id, from := a.Str(c, 0), a.Str(c, 1)
-		if id == "" || from == "" {
+		id, from, to := a.Str(c, 0), a.Str(c, 1), a.Str(c, 2)
+		if id == "" || from == "" || to == "" {
 			return -1
 		}
-		d, dir := m.t.byTags(id, from, a.Str(c, 2))
+		d, dir := m.t.byTags(id, from, to)
 		if d == nil {
 			return -1
 		}
 		s := m.run(c)
 		s.d, s.dir, s.hasDir, s.made = d, dir, true, false
+		s.shownDir = 1 + int(callee-dir) // 1 downstream, 2 upstream
 		return 1
 	}, nil
 }
@@ -265,7 +297,7 @@ func (d *dialog) setTimeout(seconds int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.lifetime = seconds
-	d.dflags |= dfChanged
+	d.changed()
 	if d.state == confirmedNA || d.state == confirmed {
 		d.expires = time.Now().Add(time.Duration(seconds) * time.Second)
 	}
@@ -332,25 +364,33 @@ func (t *table) in(p *profile, value string, has bool) []*dialog {
 	return list
 }
 
+// properties are the bits of iflags by the names that scripts have for them.
+var properties = map[string]uint32{"ka-src": ifKASrc, "ka-dst": ifKADst, "timeout-noreset": ifNoReset}
+
 func (m *mod) newProperty(on bool) func(module.Args) (run.Func, error) {
+	set := func(flags *uint32, bit uint32) {
+		if *flags &^= bit; on {
+			*flags |= bit
+		}
+	}
 	return func(a module.Args) (run.Func, error) {
-		if a[0].IsConst && a[0].Const.Text() != "timeout-noreset" {
-			return nil, &module.ArgError{I: 0, Err: fmt.Errorf(`there is the property "timeout-noreset"; %q is not offered`, a[0].Const.Text())}
+		if a[0].IsConst && properties[a[0].Const.Text()] == 0 {
+			return nil, &module.ArgError{I: 0, Err: fmt.Errorf(`properties are "ka-src", "ka-dst" and "timeout-noreset", not %q`, a[0].Const.Text())}
 		}
 		return func(c *run.Context) int {
-			if a.Str(c, 0) != "timeout-noreset" {
+			bit := properties[a.Str(c, 0)]
+			if bit == 0 {
 				return -1
 			}
 			d := m.current(c)
 			if d == nil {
-				m.run(c).noReset = on
+				set(&m.run(c).iflags, bit)
 				return 1
 			}
 			d.mu.Lock()
 			defer d.mu.Unlock()
-			if d.iflags &^= ifNoReset; on {
-				d.iflags |= ifNoReset
-			}
+			set(&d.iflags, bit)
+			d.dirty = true
 			return 1
 		}, nil
 	}

@@ -24,7 +24,8 @@ type table struct {
 	processed, expired, failed stat.Counter
 	mu                         sync.Mutex // guards profiles
 	profiles                   map[string]*profile
-	step                       uint32
+	step, start                uint32
+	store                      *store // nil without a database
 }
 
 // entry is the dialogs whose Call-IDs have one hash.
@@ -35,7 +36,7 @@ type entry struct {
 }
 
 func newTable(size int, start, step uint32) *table {
-	t := &table{entries: make([]entry, size), profiles: make(map[string]*profile), step: max(step, 1)}
+	t := &table{entries: make([]entry, size), profiles: make(map[string]*profile), step: max(step, 1), start: start}
 	for i := range t.entries {
 		t.entries[i].next = rand.Uint32N(10000)*t.step + start
 	}
@@ -57,6 +58,24 @@ func (t *table) add(d *dialog) {
 		e.next += t.step
 	}
 	e.list = append(e.list, d)
+}
+
+// insert puts a numbered dialog in; false when there is one with its numbers.
+func (t *table) insert(d *dialog) bool {
+	e := &t.entries[d.entry]
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, x := range e.list {
+		if x.id == d.id {
+			return false
+		}
+	}
+	// Numbers of another server's series do not move this one's.
+	if (t.step == 1 || (d.id-t.start)%t.step == 0) && e.next <= d.id {
+		e.next = d.id + t.step
+	}
+	e.list = append(e.list, d)
+	return true
 }
 
 func (t *table) remove(d *dialog) {
@@ -122,6 +141,7 @@ type profile struct {
 	mu     sync.Mutex
 	count  map[string]int
 	total  int
+	remote []remote // calls of other servers, which are counted too
 }
 
 func (p *profile) add(value string, n int) {

@@ -14,19 +14,21 @@ import (
 // perRun is what a message's run knows of dialogs: $dlg_ctx, and what was said
 // before there was one.
 type perRun struct {
-	d       *dialog
-	dir     side // whom the message goes to
-	hasDir  bool
-	made    bool // by this run
-	spiral  bool
-	flags   uint32
-	timeout int
-	bye     bool
-	on      int
-	route   string
-	noReset bool
-	vars    []variable
-	links   []link
+	d        *dialog
+	dir      side // whom the message goes to
+	hasDir   bool
+	made     bool // by this run
+	ended    bool // by this run's BYE
+	spiral   bool
+	flags    uint32
+	timeout  int
+	bye      bool
+	on       int
+	route    string
+	iflags   uint32 // properties
+	vars     []variable
+	links    []link
+	shownDir int // $dlg_ctx(dir)
 }
 
 func (m *mod) run(c *run.Context) *perRun {
@@ -86,6 +88,7 @@ func (m *mod) begin(c *run.Context) *dialog {
 		d.links[i].p.add(d.links[i].value, 1)
 	}
 	m.t.add(d)
+	m.tellCreated(c, d)
 	m.t.processed.Inc()
 	s.d, s.made, s.dir, s.hasDir = d, true, callee, true
 	if m.matchMode != matchNone {
@@ -99,7 +102,7 @@ func (m *mod) newDialog(c *run.Context, s *perRun) *dialog {
 	msg, now := c.Msg, time.Now()
 	d := &dialog{
 		callID: strings.Clone(msg.CallID()), fromURI: addressOf(msg, sip.HdrFrom), toURI: addressOf(msg, sip.HdrTo),
-		reqURI: strings.Clone(c.RURI()), born: now, state: unconfirmed, lifetime: m.seconds(c, s), sflags: s.flags,
+		reqURI: m.requestURI(c), born: now, state: unconfirmed, lifetime: m.seconds(c, s), sflags: s.flags,
 		toRoute: s.route, vars: s.vars, links: s.links,
 	}
 	s.vars, s.links = nil, nil
@@ -109,13 +112,19 @@ func (m *mod) newDialog(c *run.Context, s *perRun) *dialog {
 	if m.sendBye || s.bye {
 		d.iflags |= ifTimeoutBye
 	}
-	if s.noReset {
-		d.iflags |= ifNoReset
-	}
+	d.iflags |= s.iflags
 	l := &d.legs[caller]
 	*l = leg{known: true, tag: strings.Clone(msg.FromTag()), contact: contactOf(msg), cseq: cseqOf(msg), routes: recorded(msg), socket: socketOf(c)}
 	d.fromRR = len(l.routes)
 	return d
+}
+
+// requestURI is what ruri_pvar says, the request URI by default.
+func (m *mod) requestURI(c *run.Context) string {
+	if m.ruriFormat == nil {
+		return strings.Clone(c.RURI())
+	}
+	return strings.Trim(strings.Clone(m.ruriFormat.Eval(c)), " \t\r\n")
 }
 
 func (d *dialog) over() bool {
@@ -140,12 +149,25 @@ func bind(d *dialog, t *tm.Transaction) {
 	d.mu.Unlock()
 }
 
+// bindBye notes the transaction of the BYE that ended a dialog.
+func bindBye(d *dialog, t *tm.Transaction) {
+	d.mu.Lock()
+	d.byeTx = transaction(t)
+	d.mu.Unlock()
+}
+
 // created is told of new transactions by tm.
 func (m *mod) created(c *run.Context, t *tm.Transaction) bool {
+	s, _ := c.Slots[m.slot].(*perRun)
+	if c.Msg.Method() == sip.BYE {
+		if s != nil && s.ended {
+			bindBye(s.d, t)
+		}
+		return len(m.watchers) > 0 // loose_route may come later
+	}
 	if c.Msg.Method() != sip.INVITE || c.Msg.ToTag() != "" {
 		return false
 	}
-	s, _ := c.Slots[m.slot].(*perRun)
 	if (s == nil || s.d == nil) && m.flag >= 0 && c.Flags&(1<<m.flag) != 0 {
 		m.begin(c)
 		s, _ = c.Slots[m.slot].(*perRun)
@@ -156,14 +178,14 @@ func (m *mod) created(c *run.Context, t *tm.Transaction) bool {
 	return true // dlg_manage may come later
 }
 
-// byTransaction is the dialog that a transaction's INVITE made.
+// byTransaction is the dialog whose INVITE, or last BYE, made a transaction.
 func (m *mod) byTransaction(callID string, tx uint64) *dialog {
 	e := &m.t.entries[m.t.entryOf(callID)]
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, d := range e.list {
 		d.mu.Lock()
-		same := d.tx == tx && d.callID == callID
+		same := (d.tx == tx || d.byeTx == tx) && d.callID == callID
 		d.mu.Unlock()
 		if same {
 			return d
@@ -172,9 +194,21 @@ func (m *mod) byTransaction(callID string, tx uint64) *dialog {
 	return nil
 }
 
-// replied is told of replies to INVITEs by tm.
+// byeReplied is told by tm of replies that were sent: those to a BYE say that
+// the call has ended.
+func (m *mod) byeReplied(c *run.Context, e *tm.Event) {
+	if c.Msg.Method() != sip.BYE || e.Code < 200 {
+		return
+	}
+	if d := m.byTransaction(c.Msg.CallID(), transaction(e.T)); d != nil {
+		m.tellEndConfirmed(c, d)
+	}
+}
+
+// replied is told by tm of replies to INVITEs, before they are sent: the ACK may
+// be there the moment after.
 func (m *mod) replied(c *run.Context, e *tm.Event) {
-	if e.Code <= 100 {
+	if e.Code <= 100 || c.Msg.Method() != sip.INVITE {
 		return
 	}
 	d := m.byTransaction(c.Msg.CallID(), transaction(e.T))
@@ -204,6 +238,12 @@ func (m *mod) replied(c *run.Context, e *tm.Event) {
 		raw = e.Reply.Raw()
 	}
 	m.event(c, raw, d, before, after)
+	if after == confirmedNA {
+		m.save(d)
+	}
+	if after == deleted && before <= early {
+		m.tellFailed(c, e, d)
+	}
 	if after == deleted && !m.waitACK {
 		m.t.remove(d)
 	}
@@ -214,12 +254,13 @@ func (m *mod) answered(d *dialog, e *tm.Event, now time.Time) {
 	d.started, d.expires = now, now.Add(time.Duration(d.lifetime)*time.Second)
 	d.ended = time.Time{}
 	d.dflags |= dfNew
+	d.dirty, d.dirtyVars = true, true
 	l := leg{known: true, tag: strings.Clone(e.ToTag), cseq: "0"}
 	if r := e.Reply; r != nil {
 		l.contact = contactOf(r)
 		l.routes = recorded(r)
 		slices.Reverse(l.routes)
-		l.routes = m.beyond(l.routes, d.fromRR)
+		m.split(d, &l)
 		if e.Recv.Sock != nil {
 			l.socket = e.Recv.Sock.String()
 		}
@@ -227,17 +268,30 @@ func (m *mod) answered(d *dialog, e *tm.Event, now time.Time) {
 	d.legs[callee] = l
 }
 
-// beyond is the route set behind this daemon: without what the INVITE came with,
-// and without the one or two that were added here.
-func (m *mod) beyond(routes []string, before int) []string {
-	routes = routes[min(before, len(routes)):]
-	for range 2 {
-		if len(routes) == 0 || !m.own(routes[0]) {
-			break
-		}
-		routes = routes[1:]
+// Bits of keep_proxy_rr: whose route set keeps the own Record-Route.
+const (
+	keepCallee = 1 << iota
+	keepCaller
+)
+
+// split leaves the route set behind this daemon in l: what the INVITE came with
+// goes, and so do the one or two that were added here, but for keep_proxy_rr.
+func (m *mod) split(d *dialog, l *leg) {
+	routes := l.routes[min(d.fromRR, len(l.routes)):]
+	own := 0
+	for own < min(2, len(routes)) && m.own(routes[own]) {
+		own++
 	}
-	return routes
+	if m.keepRR&keepCaller != 0 && own > 0 {
+		// to the caller they are visited first, the last that was added before
+		set := slices.Clone(l.routes[:d.fromRR+own])
+		slices.Reverse(set)
+		d.legs[caller].routes = set
+	}
+	if m.keepRR&keepCallee != 0 {
+		own = 0
+	}
+	l.routes = routes[own:]
 }
 
 // own says whether a Record-Route value names this daemon.
@@ -336,10 +390,13 @@ func (m *mod) within(c *run.Context, d *dialog, dir side) {
 	now := time.Now()
 	d.mu.Lock()
 	before, after := d.next(ev, now)
-	for _, l := range s.links {
-		if after != deleted {
-			d.links = append(d.links, l)
+	if after != deleted {
+		for _, l := range s.links {
 			l.p.add(l.value, 1)
+		}
+		if s.links != nil {
+			d.links = append(s.links, d.links...)
+			d.dirty = true
 		}
 	}
 	s.links = nil
@@ -350,6 +407,17 @@ func (m *mod) within(c *run.Context, d *dialog, dir side) {
 	}
 	m.count(before, after)
 	m.event(c, c.Msg.Raw(), d, before, after)
+	switch {
+	case after == deleted && before != deleted:
+		s.ended = true
+		if t := tm.Of(c); t != nil {
+			bindBye(d, t)
+		}
+		m.tellEnded(c, d)
+	case after == confirmed && before == confirmedNA:
+		m.tellConfirmed(c, d)
+	}
+	m.save(d)
 }
 
 // refresh notes what a request changes; the caller holds d.mu. true: it may be
@@ -364,7 +432,7 @@ func (m *mod) refresh(c *run.Context, d *dialog, s *perRun, ev event, before, af
 	reset := d.iflags&ifNoReset == 0 && !m.noReset
 	if after != early && (before != confirmed || reset) {
 		d.expires = now.Add(time.Duration(d.lifetime) * time.Second)
-		d.dflags |= dfChanged
+		d.changed()
 	}
 	if ev != evACK {
 		l := &d.legs[s.dir.other()]
@@ -372,7 +440,7 @@ func (m *mod) refresh(c *run.Context, d *dialog, s *perRun, ev event, before, af
 		if contact := contactOf(c.Msg); contact != "" && l.known {
 			l.contact = contact
 		}
-		d.dflags |= dfChanged
+		d.changed()
 	}
 	return before != confirmedNA
 }

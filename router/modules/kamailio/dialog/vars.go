@@ -132,8 +132,8 @@ func (m *mod) newCtx(n *pv.Name) (pv.Var, error) {
 	case "set":
 		return num(func(s *perRun) int { return max(code(s.d != nil), 0) }, nil), nil
 	case "dir":
-		// as Kamailio: nothing ever sets it
-		return num(func(*perRun) int { return 0 }, nil), nil
+		// as Kamailio: dlg_get alone sets it
+		return num(func(s *perRun) int { return s.shownDir }, nil), nil
 	case "timeout_route":
 		return pv.Var{
 			Get: func(c *run.Context) run.Value { return textOr(m.run(c).route) },
@@ -176,9 +176,10 @@ func (m *mod) newVar(n *pv.Name) (pv.Var, error) {
 				return true
 			}
 			d.mu.Lock()
-			defer d.mu.Unlock()
 			d.vars = assign(d.vars, key, value, v.IsNull())
-			d.dflags |= dfChangedVars
+			d.changedVars()
+			d.mu.Unlock()
+			m.save(d)
 			return true
 		},
 	}, nil
