@@ -204,13 +204,14 @@ func (x *access) load(c *run.Context) (bool, error) {
 }
 
 // valueOf is a column's text as a value; false when it is not the number that
-// it should be.
+// it should be: digits alone, as in Kamailio, which does not load its own
+// negative ones.
 func valueOf(text string, number bool) (run.Value, bool) {
 	if !number {
 		return run.Str(text), true
 	}
-	n, ok := run.ParseInt(text)
-	return run.Int(n), ok && text != ""
+	n, err := strconv.ParseUint(text, 10, 32)
+	return run.Int(int(int32(n))), err == nil
 }
 
 func (x *access) loadScheme(c *run.Context, o owner, name run.AVPName) (bool, error) {
@@ -223,10 +224,16 @@ func (x *access) loadScheme(c *run.Context, o owner, name run.AVPName) (bool, er
 		if value == nil {
 			return nil
 		}
-		if v, ok := valueOf(*value, x.t.scheme.number); ok {
-			c.AVPs.Add(list, name, v, inDB)
-			loaded = true
+		v := run.Str(*value)
+		if x.t.scheme.number {
+			n, ok := run.ParseInt(*value)
+			if !ok || *value == "" {
+				return nil
+			}
+			v = run.Int(n)
 		}
+		c.AVPs.Add(list, name, v, inDB)
+		loaded = true
 		return nil
 	})
 	return loaded, err

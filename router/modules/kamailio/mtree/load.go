@@ -59,8 +59,9 @@ func (m *mtree) addSpec(text string) error {
 	return nil
 }
 
-// loadAll loads all trees and puts them into use.
-func (m *mtree) loadAll(ctx context.Context) error {
+// loadAll loads the trees whose names begin so and puts them into use; the others
+// stay as they are. Those of db_table are loaded together.
+func (m *mtree) loadAll(ctx context.Context, begin string) error {
 	m.loading.Lock()
 	defer m.loading.Unlock()
 	var list []*tree
@@ -71,6 +72,10 @@ func (m *mtree) loadAll(ctx context.Context) error {
 		}
 	}
 	for _, s := range m.specs {
+		if old := m.tree(s.name); old != nil && !strings.HasPrefix(s.name, begin) {
+			list = append(list, old)
+			continue
+		}
 		t, err := m.load(ctx, s)
 		if err != nil {
 			return err

@@ -116,7 +116,7 @@ func (m *mtree) Init(ctx context.Context, h *module.Host) (err error) {
 	if m.conn, err = dbx.Open(ctx, h, m.url); err != nil {
 		return err
 	}
-	return m.loadAll(ctx)
+	return m.loadAll(ctx, "")
 }
 
 // Close gives the database back.

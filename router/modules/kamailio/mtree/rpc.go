@@ -26,12 +26,17 @@ func (m *mtree) methods() []*rpc.Method {
 	}
 }
 
-// named are the trees whose names begin with the first parameter; all without.
-func (m *mtree) named(c *rpc.Call) []*tree {
-	begin := ""
+// begin is what the names of the trees meant begin with: the first parameter;
+// "" for all without one.
+func begin(c *rpc.Call) string {
 	if c.Has(0) && c.Str(0) != "." {
-		begin = c.Str(0)
+		return c.Str(0)
 	}
+	return ""
+}
+
+func (m *mtree) named(c *rpc.Call) []*tree {
+	begin := begin(c)
 	var out []*tree
 	for _, t := range m.all() {
 		if strings.HasPrefix(t.name, begin) {
@@ -89,7 +94,7 @@ func (m *mtree) reload(ctx context.Context, c *rpc.Call) error {
 	} else if len(m.named(c)) == 0 {
 		return fault(500, "Can not find specified Mtree")
 	}
-	if err := m.loadAll(ctx); err != nil {
+	if err := m.loadAll(ctx, begin(c)); err != nil {
 		m.host.Log.LogAttrs(ctx, slog.LevelError, "trees not loaded, the old ones stay in use", slog.String("module", "mtree"), slog.Any("err", err))
 		return fault(500, failed)
 	}
