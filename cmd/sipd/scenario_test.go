@@ -452,7 +452,7 @@ func TestDistributionsPeers(t *testing.T) {
 			t.Run("sipp", func(t *testing.T) {
 				port := sockettest.Port(t)
 				s.registerSIPp(t, port, "u1")
-				callee := s.sipp(t, scenarios+"callee.xml", "-p", fmt.Sprint(port), "-t", "u1", "-m", "20")
+				callee := s.callee(t, scenarios+"callee.xml", port, "-t", "u1", "-m", "20")
 				s.sipp(t, scenarios+"caller.xml", "-s", "bob", "-p", fmt.Sprint(sockettest.Port(t)), "-t", "u1", "-m", "20", "-r", "20")()
 				callee()
 			})

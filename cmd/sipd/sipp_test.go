@@ -7,7 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"sipd/rpc/peertest"
 	"sipd/rpc/socket/sockettest"
 )
 
@@ -48,6 +50,20 @@ func (s *server) sipp(t *testing.T, scenario string, args ...string) (wait func(
 	}
 }
 
+// callee is sipp for a scenario that waits for calls at a port; it returns when
+// it listens there: over TCP nobody asks again.
+func (s *server) callee(t *testing.T, scenario string, port int, args ...string) (wait func()) {
+	t.Helper()
+	wait = s.sipp(t, scenario, append([]string{"-p", fmt.Sprint(port)}, args...)...)
+	for limit := time.Now().Add(time.Minute); !peertest.Bound(port); {
+		if time.Now().After(limit) {
+			t.Fatalf("SIPp does not listen on port %d", port)
+		}
+		<-time.After(10 * time.Millisecond) // between two questions
+	}
+	return wait
+}
+
 func clip(s string) string {
 	if len(s) > 4000 {
 		return s[:4000] + "\n…"
@@ -85,7 +101,7 @@ func TestSIPpCalls(t *testing.T) {
 			port := sockettest.Port(t)
 			s.registerSIPp(t, port, tt.transport)
 			calls := fmt.Sprint(tt.calls)
-			callee := s.sipp(t, scenarios+tt.callee, "-p", fmt.Sprint(port), "-t", tt.transport, "-m", calls)
+			callee := s.callee(t, scenarios+tt.callee, port, "-t", tt.transport, "-m", calls)
 			caller := scenarios + tt.caller
 			if name, code, ok := strings.Cut(caller, ":"); ok {
 				caller = withCode(t, name+".xml", code)

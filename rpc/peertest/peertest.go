@@ -3,6 +3,8 @@ package peertest
 
 import (
 	"bytes"
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -123,4 +125,24 @@ func (l *Log) More() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.more
+}
+
+// Bound says whether somebody has a port, for UDP or to accept TCP, without a
+// knock at it. Where that cannot be seen it is said to be so.
+func Bound(port int) bool {
+	seen := false
+	for _, table := range []string{"udp", "udp6", "tcp", "tcp6"} {
+		sockets, err := os.ReadFile("/proc/net/" + table)
+		if err != nil {
+			continue
+		}
+		seen = true
+		for line := range strings.Lines(string(sockets)) {
+			f := strings.Fields(line) // slot, local, remote, state: 0A accepts, UDP's is 07
+			if len(f) > 3 && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", port)) && (f[3] == "0A" || f[3] == "07") {
+				return true
+			}
+		}
+	}
+	return !seen
 }

@@ -1,6 +1,7 @@
 package peertest
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,5 +28,22 @@ func TestStart(t *testing.T) {
 	}
 	if b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline")); err == nil && strings.Contains(string(b), file) {
 		t.Errorf("process %d is still there", pid)
+	}
+}
+
+func TestBound(t *testing.T) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	if !Bound(port) {
+		t.Errorf("nobody has port %d", port)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat("/proc/net/tcp"); err == nil && Bound(port) {
+		t.Errorf("somebody has port %d", port)
 	}
 }
