@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -25,12 +27,18 @@ const (
 type Peer struct {
 	// Network is "udp", "udp4" or "udp6", Addr host:port.
 	Network, Addr string
+	// Local is the address to send from, nil for the system's choice.
+	Local *net.UDPAddr
+	// TOS is the type of service of questions (the traffic class over IPv6), 0 for
+	// the system's.
+	TOS int
 
 	next atomic.Uint64 // cookies
 
 	mu sync.Mutex
-	// mu guards idle: sockets that are not in use.
-	idle []net.Conn
+	// mu guards the fields below.
+	idle   []net.Conn // sockets that are not in use
+	closed bool
 }
 
 // ErrScheme is a URL that is neither udp: nor udp6:.
@@ -60,13 +68,15 @@ func (p *Peer) SetURL(url string) error {
 }
 
 // Ask sends a question and waits for the answer, which comes back without its
-// cookie; tries times for timeout each, and not beyond ctx. local is the address
-// to send from, nil for the system's choice. Errors are the network's.
-func (p *Peer) Ask(ctx context.Context, question []byte, timeout time.Duration, tries int, local *net.UDPAddr) (string, error) {
-	c, err := p.conn(local)
+// cookie; tries times for timeout each, and not beyond ctx. Errors are ctx's or the
+// network's.
+func (p *Peer) Ask(ctx context.Context, question []byte, timeout time.Duration, tries int) (string, error) {
+	c, err := p.conn(ctx)
 	if err != nil {
 		return "", err
 	}
+	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
+	defer stop()
 	cookie := strconv.FormatUint(p.next.Add(1), 36) + "_" + strconv.FormatInt(time.Now().UnixNano(), 36)
 	packet := append(append([]byte(cookie), ' '), question...)
 	buf := make([]byte, maxAnswer)
@@ -75,8 +85,10 @@ func (p *Peer) Ask(ctx context.Context, question []byte, timeout time.Duration, 
 			break
 		}
 		var answer string
-		if answer, err = await(ctx, c, buf, cookie, timeout); err == nil {
-			p.keep(c)
+		if answer, err = await(c, buf, cookie, timeout); err == nil {
+			if stop() { // else it is closed
+				p.keep(c)
+			}
 			return answer, nil
 		}
 		if ne, ok := errors.AsType[net.Error](err); !ok || !ne.Timeout() {
@@ -84,16 +96,15 @@ func (p *Peer) Ask(ctx context.Context, question []byte, timeout time.Duration, 
 		}
 	}
 	_ = c.Close() // a late answer must not meet the next question
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
 	return "", err
 }
 
 // await reads until the answer with a cookie comes.
-func await(ctx context.Context, c net.Conn, buf []byte, cookie string, timeout time.Duration) (string, error) {
-	deadline := time.Now().Add(timeout)
-	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
-		deadline = d
-	}
-	if err := c.SetReadDeadline(deadline); err != nil {
+func await(c net.Conn, buf []byte, cookie string, timeout time.Duration) (string, error) {
+	if err := c.SetReadDeadline(time.Now().Add(timeout)); err != nil {
 		return "", err
 	}
 	for {
@@ -112,7 +123,7 @@ func await(ctx context.Context, c net.Conn, buf []byte, cookie string, timeout t
 	}
 }
 
-func (p *Peer) conn(local *net.UDPAddr) (net.Conn, error) {
+func (p *Peer) conn(ctx context.Context) (net.Conn, error) {
 	p.mu.Lock()
 	if k := len(p.idle); k > 0 {
 		c := p.idle[k-1]
@@ -122,30 +133,48 @@ func (p *Peer) conn(local *net.UDPAddr) (net.Conn, error) {
 	}
 	p.mu.Unlock() // a look-up holds up nobody else
 	d := net.Dialer{Timeout: dialLimit}
-	if local != nil {
-		d.LocalAddr = local
+	if p.Local != nil {
+		d.LocalAddr = p.Local
 	}
-	c, err := d.Dial(p.Network, p.Addr)
+	if p.TOS > 0 {
+		d.Control = p.mark
+	}
+	c, err := d.DialContext(ctx, p.Network, p.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	return c, nil
 }
 
+// mark gives a socket the type of service.
+func (p *Peer) mark(network, _ string, raw syscall.RawConn) error {
+	level, option := syscall.IPPROTO_IP, syscall.IP_TOS
+	if network == "udp6" {
+		level, option = syscall.IPPROTO_IPV6, syscall.IPV6_TCLASS
+	}
+	var failed error
+	err := raw.Control(func(fd uintptr) { failed = syscall.SetsockoptInt(int(fd), level, option, p.TOS) })
+	if err == nil {
+		err = os.NewSyscallError("setsockopt", failed)
+	}
+	return err
+}
+
 func (p *Peer) keep(c net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.idle) < maxIdle {
+	if len(p.idle) < maxIdle && !p.closed {
 		p.idle = append(p.idle, c)
 		return
 	}
 	_ = c.Close()
 }
 
-// Close closes the sockets that are not in use.
+// Close closes the sockets; those in use when their question is done.
 func (p *Peer) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.closed = true
 	var errs []error
 	for _, c := range p.idle {
 		errs = append(errs, c.Close())

@@ -1,11 +1,13 @@
 package cookie
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -53,36 +55,81 @@ func TestAsk(t *testing.T) {
 		return []string{"0_stale old", cookie + "9 alike", cookie + " got " + question}
 	})
 	for question, want := range map[string]string{"a b": "got a b", "empty": ""} {
-		got, err := p.Ask(t.Context(), []byte(question), time.Second, 1, nil)
+		got, err := p.Ask(t.Context(), []byte(question), time.Second, 1)
 		if err != nil || got != want {
 			t.Errorf("%q is answered %q, %v; want %q", question, got, err, want)
 		}
 	}
 }
 
-// TestRepeats: a question is repeated as often as told, then given up.
+// TestRepeats: a question is repeated as often as told, then given up. An answer may
+// be late on a busy machine: then the question came more often.
 func TestRepeats(t *testing.T) {
-	var mu sync.Mutex
-	asked := make(map[string]int)
+	asked := make(chan string, 100)
+	thirds := 0
 	p := peer(t, func(cookie, question string) []string {
-		mu.Lock()
-		defer mu.Unlock()
-		asked[question]++
-		if question == "third" && asked[question] == 3 {
-			return []string{cookie + " at last"}
+		asked <- question
+		if question == "third" {
+			if thirds++; thirds >= 3 {
+				return []string{cookie + " at last"}
+			}
 		}
 		return nil
 	})
-	if got, err := p.Ask(t.Context(), []byte("third"), 20*time.Millisecond, 5, nil); err != nil || got != "at last" {
+	if got, err := p.Ask(t.Context(), []byte("third"), 200*time.Millisecond, 50); err != nil || got != "at last" {
 		t.Errorf("answered %q, %v", got, err)
 	}
-	if _, err := p.Ask(t.Context(), []byte("never"), 20*time.Millisecond, 2, nil); !errors.Is(err, os.ErrDeadlineExceeded) {
+	if _, err := p.Ask(t.Context(), []byte("never"), 20*time.Millisecond, 2); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("no answer: %v", err)
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	if asked["third"] != 3 || asked["never"] != 2 {
-		t.Errorf("asked %v", asked)
+	count := make(map[string]int)
+	for count["never"] < 2 {
+		select {
+		case q := <-asked:
+			count[q]++
+		case <-time.After(time.Minute):
+			t.Fatalf("asked %v, want never twice", count)
+		}
+	}
+	if count["third"] < 3 {
+		t.Errorf("asked %v, want third three times", count)
+	}
+}
+
+// TestGivenUp: a question ends with its context.
+func TestGivenUp(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	p := peer(t, func(_, _ string) []string { cancel(); return nil })
+	if _, err := p.Ask(ctx, []byte("x"), time.Hour, 5); !errors.Is(err, context.Canceled) {
+		t.Errorf("the question ends with %v", err)
+	}
+}
+
+// TestSocket: questions leave from the address and with the type of service that
+// are told; what is asked behind Close keeps no socket.
+func TestSocket(t *testing.T) {
+	p := peer(t, func(cookie, _ string) []string { return []string{cookie + " ok"} })
+	p.Local, p.TOS = &net.UDPAddr{IP: net.IPv4(127, 0, 0, 77)}, 0xb8
+	if _, err := p.Ask(t.Context(), []byte("x"), 10*time.Second, 5); err != nil {
+		t.Skipf("skipped: no socket at 127.0.0.77: %v", err)
+	}
+	c := p.idle[0].(*net.UDPConn)
+	if got := c.LocalAddr().(*net.UDPAddr).IP.String(); got != "127.0.0.77" {
+		t.Errorf("the question left from %s", got)
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tos := 0
+	if err := raw.Control(func(fd uintptr) { tos, err = syscall.GetsockoptInt(int(fd), syscall.IPPROTO_IP, syscall.IP_TOS) }); err != nil || tos != 0xb8 {
+		t.Errorf("the type of service is %#x, %v", tos, err)
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Ask(t.Context(), []byte("x"), 10*time.Second, 5); err != nil || len(p.idle) != 0 {
+		t.Errorf("behind Close: %v, %d sockets are kept", err, len(p.idle))
 	}
 }
 
@@ -94,7 +141,7 @@ func TestAtOnce(t *testing.T) {
 	for range 50 {
 		wg.Go(func() {
 			question := time.Now().String()
-			if got, err := p.Ask(t.Context(), []byte(question), 5*time.Second, 1, nil); err != nil || got != question {
+			if got, err := p.Ask(t.Context(), []byte(question), 5*time.Second, 1); err != nil || got != question {
 				t.Errorf("%q is answered %q, %v", question, got, err)
 			}
 		})

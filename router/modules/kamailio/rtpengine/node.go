@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"net"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -14,14 +13,17 @@ import (
 	"sipd/router/cookie"
 )
 
-// node is one media relay.
+// node is one media relay of a set, as the configuration or the table has it.
 type node struct {
-	url    string // as written
-	peer   cookie.Peer
-	set    int
-	index  int
-	weight int
+	*remote
 
+	set, index, weight int
+}
+
+// remote is what is known of a relay; it outlives a reload of the table.
+type remote struct {
+	url  string // as written
+	peer cookie.Peer
 	// disabledUntil is the Unix second from which it is tried again; 0 when it
 	// is up. off says that an operator turned it off.
 	disabledUntil atomic.Int64
@@ -31,7 +33,7 @@ type node struct {
 // parseNode reads udp:host:port[=weight].
 func parseNode(text string, set int) (*node, error) {
 	url, weight, has := strings.Cut(text, "=")
-	n := &node{url: url, set: set, weight: 1}
+	n := &node{remote: &remote{url: url}, set: set, weight: 1}
 	if has {
 		var err error
 		if n.weight, err = strconv.Atoi(weight); err != nil || n.weight < 0 {
@@ -76,8 +78,8 @@ func parseNodes(text string, def int) ([]*node, error) {
 func (n *node) up(now time.Time) bool { return !n.off.Load() && n.disabledUntil.Load() <= now.Unix() }
 
 // ask sends a command and waits for its reply, tries times for timeout each.
-func (n *node) ask(ctx context.Context, command dict, timeout time.Duration, tries int, local *net.UDPAddr) (dict, error) {
-	text, err := n.peer.Ask(ctx, encode(nil, command), timeout, tries, local)
+func (n *node) ask(ctx context.Context, command dict, timeout time.Duration, tries int) (dict, error) {
+	text, err := n.peer.Ask(ctx, encode(nil, command), timeout, tries)
 	if err != nil {
 		return nil, fmt.Errorf("media relay %s: %w", n.url, err)
 	}
@@ -117,7 +119,7 @@ func choose(list []*node, set int, callID string, now time.Time, not []*node) *n
 
 func contains(list []*node, n *node) bool {
 	for _, o := range list {
-		if o == n {
+		if o.remote == n.remote {
 			return true
 		}
 	}

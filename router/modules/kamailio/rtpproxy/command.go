@@ -181,8 +181,9 @@ func viaBranch(m *sip.Message, n int) string {
 // once, and once more when all were down, for one may tell its version and answer
 // nothing else.
 func (m *mod) send(c *run.Context, callID string, command func(*node) string) (reply string, err error) {
+	ctx := context.Background()
 	for range 2*len(m.nodes) + 1 {
-		n := m.choose(m.set(c), callID)
+		n := m.choose(ctx, m.set(c), callID)
 		if n == nil {
 			if err == nil {
 				err = fmt.Errorf("no media relay of set %d is up", m.set(c))
@@ -192,7 +193,7 @@ func (m *mod) send(c *run.Context, callID string, command func(*node) string) (r
 		if m.instanceVar.Set != nil {
 			m.instanceVar.Set(c, run.Str(n.url))
 		}
-		if reply, err = n.ask(m, command(n)); err == nil {
+		if reply, err = n.ask(ctx, m, command(n)); err == nil {
 			return reply, nil
 		}
 		n.disable(m, err)
@@ -375,7 +376,7 @@ func legs(k call, toCaller bool) (first, second string, err error) {
 }
 
 func (m *mod) play(c *run.Context, callID, command, second string) int {
-	n := m.choose(m.set(c), callID)
+	n := m.choose(context.Background(), m.set(c), callID)
 	if n != nil && !n.payloads.Load() {
 		return m.failed(c, errOld)
 	}

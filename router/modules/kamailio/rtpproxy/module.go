@@ -8,6 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
 	"time"
 
 	"sipd/router/dbx"
@@ -25,6 +29,7 @@ type mod struct {
 	extraID, instance, icePriority string
 	forceSocket                    string
 	dbURL, table                   string
+	local                          *net.UDPAddr // of force_socket
 	log                            *slog.Logger
 	nodes                          []*node
 	conn                           *dbx.Conn
@@ -54,12 +59,7 @@ func (m *mod) Exports() *module.Exports {
 			{Name: "extra_id_pv", Help: "variables of the id that flag b adds to the Call-ID", Value: &m.extraID},
 			{Name: "ice_candidate_priority_avp", Help: "attribute that says whether relay candidates are added: 0 none, 1 low, 2 high priority", Value: &m.icePriority},
 			{Name: "rtp_inst_pvar", Help: "variable that gets the relay chosen", Value: &m.instance},
-			{Name: "force_socket", Help: "empty: commands leave from the system's address", Value: &m.forceSocket, Check: func() error {
-				if m.forceSocket != "" {
-					return errors.New("commands leave from the system's address; leave it out")
-				}
-				return nil
-			}},
+			{Name: "force_socket", Help: "local address that commands over UDP leave from, HOST or HOST:0", Value: &m.forceSocket},
 			{Name: "db_url", Help: "database of further relays", Value: &m.dbURL},
 			{Name: "table_name", Help: "table of the relays", Value: &m.table},
 		},
@@ -121,6 +121,11 @@ func (m *mod) Init(ctx context.Context, h *module.Host) (err error) {
 	if err := m.compileVars(h.Vars); err != nil {
 		return err
 	}
+	if m.forceSocket != "" {
+		if m.local, err = localAddr(m.forceSocket); err != nil {
+			return fmt.Errorf("force_socket: %w", err)
+		}
+	}
 	for _, s := range m.socks {
 		if err := m.addSet(s); err != nil {
 			return fmt.Errorf("rtpproxy_sock: %w", err)
@@ -141,6 +146,23 @@ func (m *mod) Init(ctx context.Context, h *module.Host) (err error) {
 		}
 	}
 	return nil
+}
+
+// localAddr reads HOST or HOST:0. Each command under way has a socket, so they
+// cannot share a port.
+func localAddr(text string) (*net.UDPAddr, error) {
+	host, port := text, "0"
+	if h, p, err := net.SplitHostPort(text); err == nil {
+		host, port = h, p
+	}
+	if port != "0" {
+		return nil, fmt.Errorf("commands that are under way together cannot share port %s; write %q", port, host)
+	}
+	a, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	if err != nil {
+		return nil, fmt.Errorf("%q is no address", host)
+	}
+	return net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, 0)), nil
 }
 
 func (m *mod) compileVars(reg *pv.Registry) (err error) {
@@ -211,10 +233,12 @@ func (m *mod) readTable(ctx context.Context, h *module.Host) (err error) {
 
 // Serve finds out what the relays can do, so that the first call need not wait.
 func (m *mod) Serve(ctx context.Context) error {
+	var wg sync.WaitGroup
 	for _, n := range m.nodes {
-		go n.ready(m) // bounded by the timeouts; a relay that hangs holds up nobody
+		wg.Go(func() { n.ready(ctx, m) })
 	}
 	<-ctx.Done()
+	wg.Wait()
 	return nil
 }
 

@@ -104,6 +104,7 @@ func (m *mod) addSet(text string) error {
 }
 
 func (m *mod) add(n *node) {
+	n.peer.Local = m.local
 	n.index = len(m.nodes)
 	m.nodes = append(m.nodes, n)
 }
@@ -125,38 +126,40 @@ func (n *node) up(now time.Time) bool {
 
 // ready asks a relay what it can do, when that is not known or it was down; it
 // says whether the relay may be used.
-func (n *node) ready(m *mod) bool {
+func (n *node) ready(ctx context.Context, m *mod) bool {
 	switch {
 	case n.off.Load():
 		return false
 	case n.tested.Load() && n.disabledUntil.Load() == 0:
 		return true
 	}
-	return n.test(m)
+	return n.test(ctx, m)
 }
 
 // test asks for the versions of the protocol.
-func (n *node) test(m *mod) bool {
-	version, err := n.ask(m, "V")
+func (n *node) test(ctx context.Context, m *mod) bool {
+	version, err := n.ask(ctx, m, "V")
 	if err == nil && version != protocol {
 		err = fmt.Errorf("media relay %s speaks version %q of the protocol, not %s", n.url, version, protocol)
 	}
-	if err == nil && !n.can(m, needed) {
+	if err == nil && !n.can(ctx, m, needed) {
 		err = fmt.Errorf("media relay %s lacks what version %s of the protocol brought", n.url, needed)
 	}
 	if err != nil {
-		n.disable(m, err)
+		if ctx.Err() == nil { // else nobody waits for it
+			n.disable(m, err)
+		}
 		return false
 	}
-	n.repacket.Store(n.can(m, canRepacket))
-	n.payloads.Store(n.can(m, canPayloads))
+	n.repacket.Store(n.can(ctx, m, canRepacket))
+	n.payloads.Store(n.can(ctx, m, canPayloads))
 	n.tested.Store(true)
 	n.disabledUntil.Store(0)
 	return true
 }
 
-func (n *node) can(m *mod, version string) bool {
-	s, err := n.ask(m, "VF "+version)
+func (n *node) can(ctx context.Context, m *mod, version string) bool {
+	s, err := n.ask(ctx, m, "VF "+version)
 	return err == nil && s == "1"
 }
 
@@ -171,11 +174,11 @@ func (n *node) disable(m *mod, why error) {
 }
 
 // ask sends a command and waits for the reply, which has no line end.
-func (n *node) ask(m *mod, command string) (string, error) {
+func (n *node) ask(ctx context.Context, m *mod, command string) (string, error) {
 	if n.socket != "" {
-		return n.askUnix(m, command)
+		return n.askUnix(ctx, m, command)
 	}
-	reply, err := n.peer.Ask(context.Background(), []byte(command), m.wait(), m.tries, nil)
+	reply, err := n.peer.Ask(ctx, []byte(command), m.wait(), m.tries)
 	if err != nil {
 		return "", fmt.Errorf("media relay %s: %w", n.url, err)
 	}
@@ -183,12 +186,14 @@ func (n *node) ask(m *mod, command string) (string, error) {
 }
 
 // askUnix has a connection for each command, and no cookies.
-func (n *node) askUnix(m *mod, command string) (string, error) {
-	c, err := net.DialTimeout("unix", n.socket, m.wait())
+func (n *node) askUnix(ctx context.Context, m *mod, command string) (string, error) {
+	d := net.Dialer{Timeout: m.wait()}
+	c, err := d.DialContext(ctx, "unix", n.socket)
 	if err != nil {
 		return "", fmt.Errorf("media relay %s: %w", n.url, err)
 	}
 	defer c.Close()
+	defer context.AfterFunc(ctx, func() { _ = c.Close() })()
 	if err := c.SetDeadline(time.Now().Add(m.wait())); err != nil {
 		return "", err
 	}
@@ -206,7 +211,7 @@ func (n *node) askUnix(m *mod, command string) (string, error) {
 // choose is the relay of a set for a call: by the sum of the Call-ID's octets
 // and the weights of those that are up, as Kamailio chooses. When all are down
 // each of them is tried once more. nil when none is left.
-func (m *mod) choose(set int, callID string) *node {
+func (m *mod) choose(ctx context.Context, set int, callID string) *node {
 	sum := 0
 	for i := range len(callID) {
 		sum += int(callID[i])
@@ -215,7 +220,7 @@ func (m *mod) choose(set int, callID string) *node {
 	for range len(m.nodes) + 1 {
 		fit, weights := m.fit(set)
 		if weights == 0 {
-			if !m.retry(set) {
+			if !m.retry(ctx, set) {
 				return nil
 			}
 			continue
@@ -223,7 +228,7 @@ func (m *mod) choose(set int, callID string) *node {
 		cut := sum % weights
 		for _, n := range fit {
 			if cut < n.weight {
-				if n.ready(m) {
+				if n.ready(ctx, m) {
 					return n
 				}
 				break
@@ -248,7 +253,7 @@ func (m *mod) fit(set int) (fit []*node, weights int) {
 
 // retry asks all relays of a set that are down; it says whether one is back. The
 // only relay of a set has its rest, as with Kamailio: each call would wait for it.
-func (m *mod) retry(set int) bool {
+func (m *mod) retry(ctx context.Context, set int) bool {
 	n := 0
 	for _, x := range m.nodes {
 		if x.set == set {
@@ -260,7 +265,7 @@ func (m *mod) retry(set int) bool {
 	}
 	back := false
 	for _, n := range m.nodes {
-		if n.set == set && !n.off.Load() && n.weight > 0 && n.disabledUntil.Load() != 0 && n.test(m) {
+		if n.set == set && !n.off.Load() && n.weight > 0 && n.disabledUntil.Load() != 0 && n.test(ctx, m) {
 			back = true
 		}
 	}

@@ -30,6 +30,7 @@ type relay struct {
 	mu sync.Mutex
 	// mu guards the fields below.
 	got  []string
+	from string // who asked last, over UDP
 	mute bool
 	old  bool // lacks everything optional
 	deaf bool // tells its version and answers nothing else
@@ -52,6 +53,9 @@ func newRelay(t *testing.T) *relay {
 			if err != nil {
 				return
 			}
+			r.mu.Lock()
+			r.from = from.(*net.UDPAddr).IP.String()
+			r.mu.Unlock()
 			cookie, command, _ := strings.Cut(string(b[:n]), " ")
 			if reply, ok := r.answer(command); ok {
 				_, _ = c.WriteTo([]byte("0_stale 1\n"), from) // of an earlier command
@@ -325,6 +329,28 @@ func TestDeafRelays(t *testing.T) {
 	}
 }
 
+// TestForceSocket: commands leave from the address that is told.
+func TestForceSocket(t *testing.T) {
+	if c, err := net.ListenPacket("udp4", "127.0.0.77:0"); err != nil {
+		t.Skipf("skipped: there is no 127.0.0.77: %v", err)
+	} else if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	x := newRelay(t)
+	for _, text := range []string{"127.0.0.77", "127.0.0.77:0"} {
+		r := moduletest.New(t, rtpproxy.New()).Param("rtpproxy", "rtpproxy_sock", x.url).Param("rtpproxy", "force_socket", text).Start()
+		r.Message(message("INVITE sip:bob@example.com SIP/2.0", "", sdp))
+		if rc := r.Call("rtpproxy_offer"); rc != 1 {
+			t.Errorf("rtpproxy_offer: %d", rc)
+		}
+		x.mu.Lock()
+		if x.from != "127.0.0.77" {
+			t.Errorf("force_socket %s: asked from %s", text, x.from)
+		}
+		x.mu.Unlock()
+	}
+}
+
 // TestOldRelay is not asked for what it cannot do.
 func TestOldRelay(t *testing.T) {
 	x := newRelay(t)
@@ -347,7 +373,8 @@ func TestRefused(t *testing.T) {
 		{"rtpproxy_sock", "udp:127.0.0.1:1=x", "the weight of"},
 		{"rtpproxy_sock", " ", "no media relay is named"},
 		{"timeout_socket", "udp:127.0.0.1:1", "needs timeout_tag_pv"},
-		{"force_socket", "127.0.0.1", "leave it out"},
+		{"force_socket", "127.0.0.1:7000", "share port 7000"},
+		{"force_socket", "here", "no address"},
 		{"rtp_inst_pvar", "$ci", "can be written"},
 		{"db_url", "sqlite:///there/is/none", "driver"},
 	} {
