@@ -103,6 +103,9 @@ func (m *mod) run(c *run.Context, command string, f *flags) error {
 	if err != nil {
 		return err
 	}
+	if command == "query" || command == "delete" {
+		m.qualities(c, reply)
+	}
 	if command == "play media" && m.vars.duration.Set != nil {
 		n, ok := reply.get("duration").(int)
 		if !ok {
@@ -206,7 +209,7 @@ func (m *mod) exchange(c *run.Context, command string, f *flags, sdp string, sec
 		if n == nil {
 			break
 		}
-		reply, err := n.ask(context.Background(), d, m.wait(c), m.tries.Get(c.Cfg), m.bind)
+		reply, err := n.ask(context.Background(), d, m.wait(c), m.tries.Get(c.Cfg))
 		if err != nil {
 			last = err
 			failed = append(failed, n)
@@ -286,7 +289,7 @@ func (m *mod) pick(c *run.Context, key, callID string, set int, command string, 
 // alive asks a relay whether it lives.
 func (m *mod) alive(ctx context.Context, n *node) bool {
 	snap := m.cfg.Snapshot()
-	reply, err := n.ask(ctx, dict{{"command", "ping"}}, time.Duration(max(m.timeout.Get(snap), 1))*time.Millisecond, 1, m.bind)
+	reply, err := n.ask(ctx, dict{{"command", "ping"}}, time.Duration(max(m.timeout.Get(snap), 1))*time.Millisecond, 1)
 	if err != nil || reply.str("result") != "pong" {
 		n.disabledUntil.Store(time.Now().Unix() + int64(m.disableTimeout.Get(snap)))
 		return false

@@ -35,11 +35,11 @@ type mod struct {
 	dbURL, table                        string
 	setCol, urlCol, weightCol, disabled string
 	wsapi                               string
-	mos                                 string
+	quality                             [3]quality // of the call and of the parties A and B
 
 	log   *slog.Logger
 	cfg   *cfg.Store
-	bind  *net.UDPAddr
+	bind  *net.UDPAddr // of force_send_interface
 	vars  struct{ extraID, set, read, write, instance, duration pv.Var }
 	nodes atomic.Pointer[[]*node]
 	calls calls
@@ -65,7 +65,7 @@ func (m *mod) Exports() *module.Exports {
 	return &module.Exports{
 		Name:      "rtpengine",
 		Help:      "media relays over the ng control protocol",
-		Params:    append(m.params(), m.mosParams()...),
+		Params:    m.params(),
 		Functions: m.functions(),
 		Vars: []pv.Def{
 			{Name: "rtpestat", Help: "packets and octets of the call's media, asked of the relay", Simple: m.stat},
@@ -76,7 +76,7 @@ func (m *mod) Exports() *module.Exports {
 }
 
 func (m *mod) params() []module.Param {
-	return []module.Param{
+	list := []module.Param{
 		{Name: "rtpengine_sock", Help: "media relays: [SET ==] udp:HOST:PORT[=WEIGHT] …; repeatable", Value: &m.socks},
 		{Name: "rtpengine_disable_tout", Help: "seconds until a relay that did not answer is tried again", Value: &m.disableTimeout},
 		{Name: "aggressive_redetection", Help: "1: when all relays are down they are tried at once", Value: &m.redetect},
@@ -100,13 +100,8 @@ func (m *mod) params() []module.Param {
 		{Name: "url_col", Help: "its column of the URL", Value: &m.urlCol},
 		{Name: "weight_col", Help: "its column of the weight", Value: &m.weightCol},
 		{Name: "disabled_col", Help: "its column that turns a relay off", Value: &m.disabled},
-		{Name: "control_cmd_tos", Help: "must be -1: commands go out with the system's type of service", Value: &m.tos, Check: func() error {
-			if m.tos != -1 {
-				return errors.New("the type of service of commands is the system's; leave it out")
-			}
-			return nil
-		}},
-		{Name: "hash_algo", Help: "0: relays are chosen by a hash of the Call-ID; 1 (SHA1) is accepted and does the same", Value: &m.hashAlgo, Min: 0, Max: 1},
+		{Name: "control_cmd_tos", Help: "type of service of commands, 0 to 255; -1 is the system's", Value: &m.tos, Min: -1, Max: 255},
+		{Name: "hash_algo", Help: "0: relays are chosen by a hash of the Call-ID; 1 (SHA1) and 2 (CRC32) are accepted and do the same", Value: &m.hashAlgo, Min: 0, Max: 2},
 		{Name: "wsapi", Help: "not supported: relays over WebSocket", Value: &m.wsapi, Check: func() error {
 			if m.wsapi != "" {
 				return errors.New("media relays over WebSocket are not supported; use udp:HOST:PORT")
@@ -114,26 +109,9 @@ func (m *mod) params() []module.Param {
 			return nil
 		}},
 	}
-}
-
-// mosParams are the variables for figures of quality, which are refused.
-func (m *mod) mosParams() []module.Param {
-	var names []string
-	for _, at := range []string{"min", "min_at", "min_packetloss", "min_jitter", "min_roundtrip", "max", "max_at", "max_packetloss", "max_jitter", "max_roundtrip", "average", "average_packetloss", "average_jitter", "average_roundtrip", "average_samples"} {
-		names = append(names, "mos_"+at+"_pv", "mos_"+at+"_A_pv", "mos_"+at+"_B_pv")
-	}
-	names = append(names, "mos_A_label_pv", "mos_B_label_pv")
-	for _, leg := range []string{"A", "B"} {
-		names = append(names, "mos_min_roundtrip_leg_"+leg+"_pv", "mos_max_roundtrip_leg_"+leg+"_pv", "mos_average_roundtrip_leg_"+leg+"_pv")
-	}
-	var list []module.Param
-	for _, name := range names {
-		list = append(list, module.Param{Name: name, Help: "not supported: read the figures with rtpengine_query_v", Value: &m.mos, Check: func() error {
-			if m.mos != "" {
-				return errors.New(`figures of quality have no variables of their own; read them with rtpengine_query_v("j", "$var(x)")`)
-			}
-			return nil
-		}})
+	for i, party := range []string{"", "_A", "_B"} {
+		m.quality[i].party = party
+		list = append(list, m.quality[i].params()...)
 	}
 	return list
 }
@@ -222,32 +200,57 @@ func (m *mod) compileVars(reg *pv.Registry) error {
 		if v.text == "" {
 			continue
 		}
-		x, n, err := reg.ParseVar(v.text, pv.MaxCompat)
-		switch {
-		case err != nil:
-			return fmt.Errorf("%s: %w", v.name, err)
-		case n != len(v.text):
-			return fmt.Errorf("%s wants one variable, not %q", v.name, v.text)
-		case v.write && x.Set == nil:
-			return fmt.Errorf("%s: %s cannot be written", v.name, v.text)
+		x, err := parseVar(reg, v.name, v.text, v.write)
+		if err != nil {
+			return err
 		}
 		*v.to = x
+	}
+	for i := range m.quality {
+		if err := m.quality[i].compile(reg); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// use puts relays to use; one that was there keeps its state.
+// parseVar reads the one variable that a parameter names.
+func parseVar(reg *pv.Registry, name, text string, write bool) (pv.Var, error) {
+	x, n, err := reg.ParseVar(text, pv.MaxCompat)
+	switch {
+	case err != nil:
+		return x, fmt.Errorf("%s: %w", name, err)
+	case n != len(text):
+		return x, fmt.Errorf("%s wants one variable, not %q", name, text)
+	case write && x.Set == nil:
+		return x, fmt.Errorf("%s: %s cannot be written", name, text)
+	}
+	return x, nil
+}
+
+// use puts relays to use; one that was there keeps its sockets and whether it
+// answers. Sockets of those that are not there any more are closed.
 func (m *mod) use(list []*node) {
 	old := *m.nodes.Load()
+	gone := make(map[*remote]bool, len(old))
+	for _, o := range old {
+		gone[o.remote] = true
+	}
 	for i, n := range list {
+		n.index = i
+		n.peer.Local, n.peer.TOS = m.bind, max(m.tos, 0)
 		for _, o := range old {
 			if o.url == n.url && o.set == n.set {
-				o.weight, list[i] = n.weight, o
+				o.off.Store(n.off.Load())
+				n.remote = o.remote
+				delete(gone, n.remote)
 			}
 		}
-		list[i].index = i
 	}
 	m.nodes.Store(&list)
+	for r := range gone {
+		_ = r.peer.Close()
+	}
 }
 
 // open opens the database and reads the relays from it.

@@ -251,7 +251,7 @@ func rig(t *testing.T, relays ...*relay) *moduletest.Rig {
 	for _, x := range relays {
 		r.Param("rtpengine", "rtpengine_sock", x.url())
 	}
-	return r.Param("rtpengine", "rtpengine_tout_ms", 300).Param("rtpengine", "rtpengine_retr", 1).Start()
+	return r.Param("rtpengine", "rtpengine_tout_ms", 2000).Param("rtpengine", "rtpengine_retr", 1).Start()
 }
 
 func TestOffer(t *testing.T) {
@@ -408,5 +408,35 @@ func TestCommandsAndFigures(t *testing.T) {
 	}
 	if _, err := r.RPCCall("rtpengine.reload"); err == nil {
 		t.Error("rtpengine.reload without db_url succeeds")
+	}
+}
+
+// TestReload: a relay that stays in the table keeps what is known of it; what the
+// table says of it counts.
+func TestReload(t *testing.T) {
+	m := New().(*mod)
+	m.nodes.Store(new([]*node))
+	load := func(text string) []*node {
+		t.Helper()
+		list, err := parseNodes(text, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.use(list)
+		return *m.nodes.Load()
+	}
+	old := load("udp:a:1 udp:b:1")
+	old[0].disabledUntil.Store(77)
+	now := load("udp:c:1 udp:a:1=5")
+	if a := now[1]; a.remote != old[0].remote || a.disabledUntil.Load() != 77 || a.weight != 5 || a.index != 1 || old[0].weight != 1 || old[0].index != 0 {
+		t.Errorf("relay a is %+v, was %+v", now[1], old[0])
+	}
+	off, err := parseNodes("udp:a:1", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	off[0].off.Store(true)
+	if m.use(off); !now[1].off.Load() {
+		t.Error("a relay that the table turns off stays on")
 	}
 }
