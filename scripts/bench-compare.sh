@@ -4,7 +4,7 @@
 # the machine; the ratios are what counts.
 #
 #   RUNS=5 N=400000 scripts/bench-compare.sh
-#   ONLY="options call" scripts/bench-compare.sh
+#   ONLY="options call rpc sipcmd" scripts/bench-compare.sh
 set -eu
 cd "$(dirname "$0")/.."
 here=$PWD
@@ -29,6 +29,7 @@ run() { # run KIND NAME SERVER
 	options) WINDOWS=${WINDOWS:-16} N=${N:-200000} ;;
 	register) N=${N:-100000} ;;
 	call) WINDOWS=${WINDOWS:-32} N=${N:-8000} ;;
+	rpc) N=${N:-50000} ;;
 	esac
 	export WINDOWS N
 	OUT=$tmp/$1.$2 SERVER=$3 bash "$bench/run/$1.sh" >/dev/null 2>"$tmp/err" || {
@@ -38,9 +39,10 @@ run() { # run KIND NAME SERVER
 	}
 }
 
-# median FILE FIELD NAME: the median of a field over the lines of that name
+# median FILE FIELD NAME: the median of a field over the lines of that name, a
+# basic regular expression
 median() {
-	grep -F "$3" "$1" | sed -n "s/.*\"$2\":\([0-9.]*\).*/\1/p" | sort -n |
+	grep "$3" "$1" | sed -n "s/.*\"$2\":\([0-9.]*\).*/\1/p" | sort -n |
 		awk '{v[NR] = $1} END {if (NR) print v[int((NR + 1) / 2)]; else print "nan"}'
 }
 
@@ -49,8 +51,9 @@ stock="kamailio -f %CFG% -DD -E -m 512 -Y %DIR%"
 fm="kamailio -f %CFG% -DD -E -m 512 -x fm -Y %DIR%"
 
 printf '%-18s %10s %12s %12s %9s %9s\n' "CPU µs per unit" sipd "kam stock" "kam -x fm" "/stock" "/fm"
-for kind in ${ONLY:-options register call}; do
+for kind in ${ONLY:-options register call rpc sipcmd}; do
 	unset N WINDOWS
+	[ "$kind" != sipcmd ] || continue
 	run "$kind" sipd "$sipd"
 	run "$kind" stock "$stock"
 	run "$kind" fm "$fm"
@@ -58,6 +61,7 @@ for kind in ${ONLY:-options register call}; do
 	options) names=options ;;
 	register) names="new refresh" ;;
 	call) names=call ;;
+	rpc) names="core.uptime,.one.connection core.uptime,.connection.per.call" ;;
 	esac
 	for name in $names; do
 		for who in sipd stock fm; do
@@ -65,6 +69,8 @@ for kind in ${ONLY:-options register call}; do
 		done
 		awk -v n="$kind $name" -v a="$sipd_us" -v b="$stock_us" -v c="$fm_us" 'BEGIN {
 			sub(/ (options|call)$/, "", n)
+			sub(/core.uptime,.one.connection/, "on one conn.", n)
+			sub(/core.uptime,.connection.per.call/, "on a new one", n)
 			printf "%-18s %10.1f %12.1f %12.1f %9.2f %9.2f\n", n, a, b, c, a / b, a / c }'
 	done
 	if [ "$kind" = register ]; then
@@ -75,3 +81,15 @@ for kind in ${ONLY:-options register call}; do
 		done
 	fi
 done
+
+# core.uptime as a whole process: sipcmd, and kamcmd on the same daemon.
+case " ${ONLY:-sipcmd} " in
+*" sipcmd "*)
+	SIPCMD_BINARY=$here/bin/sipcmd "$GO" test -run '^$' -bench BenchmarkStart -benchtime "${STARTS:-300}x" ./cmd/sipcmd | awk '
+		/^BenchmarkStart/ { sub(/.*\//, "", $1); sub(/-[0-9]*$/, "", $1); wall[$1] = $3 / 1e6; cpu[$1] = $5 }
+		END {
+			for (p in wall) printf "one call by %-7s %6.2f ms, %6.2f ms of CPU\n", p ":", wall[p], cpu[p]
+			if (wall["kamcmd"]) printf "sipcmd / kamcmd: %.2f, %.2f of CPU\n", wall["sipcmd"] / wall["kamcmd"], cpu["sipcmd"] / cpu["kamcmd"]
+		}'
+	;;
+esac
