@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -15,24 +16,28 @@ import (
 	"sipd/rpc/binrpc"
 )
 
-// crowdWires are the stream wires of httpConfig and how to ask over each.
+// crowdWires are the stream wires of a daemon and how to ask over each.
 func crowdWires(s httpWires) []crowdWire {
 	bin, _ := binrpc.AppendRequest(nil, 1, "core.version", nil)
 	long, _ := binrpc.AppendRequest(nil, 1, "system.listMethods", nil)
 	xmlLong := strings.ReplaceAll(xmlCall, "core.version", "system.listMethods")
 	jsonLong := strings.ReplaceAll(jsonCall, "core.version", "system.listMethods")
 	web := func(addr, path, call, long string) crowdWire {
-		return crowdWire{"tcp", addr, httpRequest(path, call), httpRequest(path, long), readHTTP}
+		return crowdWire{s.network, addr, httpRequest(path, call), httpRequest(path, long), readHTTP}
 	}
-	return []crowdWire{
-		{"unix", s.conf + "/ctl", string(bin), string(long), readBinRPC},
-		{"tcp", s.binrpc, string(bin), string(long), readBinRPC},
-		{"unix", s.conf + "/lines", ":core.version:\n\n", ":system.listMethods:\n\n", readLines},
+	wires := []crowdWire{
+		{s.network, s.binrpc, string(bin), string(long), readBinRPC},
 		web(s.xml, "/RPC2", xmlCall, xmlLong),
 		web(s.json, "/RPC", jsonCall, jsonLong),
-		web(s.Addr, "/RPC2", xmlCall, xmlLong),
-		web(s.Addr, "/jsonrpc", jsonCall, jsonLong),
+		web(s.sip, "/RPC2", xmlCall, xmlLong),
+		web(s.sip, "/jsonrpc", jsonCall, jsonLong),
 	}
+	if s.network == "tls" {
+		return wires
+	}
+	return append(wires,
+		crowdWire{"unix", s.conf + "/ctl", string(bin), string(long), readBinRPC},
+		crowdWire{"unix", s.conf + "/lines", ":core.version:\n\n", ":system.listMethods:\n\n", readLines})
 }
 
 type crowdWire struct {
@@ -74,60 +79,72 @@ func readHTTP(in *bufio.Reader) (string, error) {
 	return string(b), err
 }
 
-// TestThousandConnections opens a thousand at once on each stream wire, half of
-// them with half a request sent, and wants each to be answered, and a new
-// caller among them.
-func TestThousandConnections(t *testing.T) {
-	s := serveHTTPWires(t)
-	for _, w := range crowdWires(s) {
-		t.Run(w.network+" "+strings.ReplaceAll(w.addr, s.conf, "")+" "+firstLine(w.call), func(t *testing.T) {
-			conns := make([]net.Conn, 1000)
-			for i := range conns {
-				conns[i] = dialPatiently(t, w.network, w.addr)
-				defer conns[i].Close()
-				if i%2 == 0 {
-					_, _ = io.WriteString(conns[i], w.call[:len(w.call)/2])
-				}
-			}
-			for i, c := range conns {
-				rest := w.call
-				if i%2 == 0 {
-					rest = w.call[len(w.call)/2:]
-				}
-				_, _ = io.WriteString(c, rest)
-			}
-			for i, c := range conns {
-				if got, err := w.read(bufio.NewReader(c)); err != nil || !strings.Contains(got, "sipd ") {
-					t.Fatalf("connection %d is answered %q, %v", i, got, err)
-				}
-			}
-			w.askNew(t)
-		})
+// onEachWire runs a test on each stream wire, without TLS and with it.
+func onEachWire(t *testing.T, f func(t *testing.T, w crowdWire)) {
+	t.Helper()
+	for _, s := range []httpWires{serveHTTPWires(t), serveTLSWires(t)} {
+		for _, w := range crowdWires(s) {
+			t.Run(w.network+" "+strings.ReplaceAll(w.addr, s.conf, "")+" "+firstLine(w.call), func(t *testing.T) { f(t, w) })
+		}
 	}
+}
+
+// TestThousandConnections opens a thousand at once on each stream wire, calls
+// over each, sends half a request over half of them, and wants each to be
+// answered, and a new caller among them.
+func TestThousandConnections(t *testing.T) {
+	onEachWire(t, func(t *testing.T, w crowdWire) {
+		conns := make([]net.Conn, 1000)
+		in := make([]*bufio.Reader, len(conns))
+		ask := func(i int) {
+			if got, err := w.read(in[i]); err != nil || !strings.Contains(got, "sipd ") {
+				t.Fatalf("connection %d is answered %q, %v", i, got, err)
+			}
+		}
+		for i := range conns {
+			conns[i] = dialPatiently(t, w.network, w.addr)
+			defer conns[i].Close()
+			in[i] = bufio.NewReader(conns[i])
+			_, _ = io.WriteString(conns[i], w.call)
+			ask(i)
+		}
+		for i := 0; i < len(conns); i += 2 {
+			_, _ = io.WriteString(conns[i], w.call[:len(w.call)/2])
+		}
+		w.askNew(t)
+		for i, c := range conns {
+			rest := w.call
+			if i%2 == 0 {
+				rest = w.call[len(w.call)/2:]
+			}
+			_, _ = io.WriteString(c, rest)
+		}
+		for i := range conns {
+			ask(i)
+		}
+		w.askNew(t)
+	})
 }
 
 // TestSlowClients: clients that say nothing, that stop in the middle, and that
 // read no answer hold up nobody.
 func TestSlowClients(t *testing.T) {
-	s := serveHTTPWires(t)
-	for _, w := range crowdWires(s) {
-		t.Run(w.network+" "+strings.ReplaceAll(w.addr, s.conf, "")+" "+firstLine(w.call), func(t *testing.T) {
-			for i := range 30 {
-				c := dialPatiently(t, w.network, w.addr)
-				defer c.Close()
-				switch i % 3 {
-				case 0: // silent
-				case 1:
-					_, _ = io.WriteString(c, w.call[:len(w.call)-1])
-				case 2: // deaf: writes until the daemon takes no more
-					_ = c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-					flood := bytes.Repeat([]byte(w.long), 1000)
-					_, _ = c.Write(flood)
-				}
-				w.askNew(t)
+	onEachWire(t, func(t *testing.T, w crowdWire) {
+		for i := range 30 {
+			c := dialPatiently(t, w.network, w.addr)
+			defer c.Close()
+			switch i % 3 {
+			case 0: // silent
+			case 1:
+				_, _ = io.WriteString(c, w.call[:len(w.call)-1])
+			case 2: // deaf: writes until the daemon takes no more
+				_ = c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+				flood := bytes.Repeat([]byte(w.long), 1000)
+				_, _ = c.Write(flood)
 			}
-		})
-	}
+			w.askNew(t)
+		}
+	})
 }
 
 // askNew asks on a connection of its own.
@@ -147,16 +164,25 @@ func firstLine(s string) string {
 }
 
 // dialPatiently goes on while more connections wait than the kernel queues.
+// Over "tls" the handshake is done, whatever the certificate.
 func dialPatiently(t *testing.T, network, addr string) net.Conn {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); ; {
-		c, err := net.DialTimeout(network, addr, 10*time.Second)
+		c, err := dial(network, addr)
 		if err == nil {
-			_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+			_ = c.SetDeadline(time.Now().Add(5 * time.Minute)) // of a thousand, the first waits for the last
 			return c
 		}
 		if time.Now().After(end) || os.IsNotExist(err) {
 			t.Fatal(err)
 		}
 	}
+}
+
+func dial(network, addr string) (net.Conn, error) {
+	d := &net.Dialer{Timeout: 20 * time.Second}
+	if network == "tls" {
+		return tls.DialWithDialer(d, "tcp", addr, &tls.Config{InsecureSkipVerify: true})
+	}
+	return d.Dial(network, addr)
 }

@@ -34,6 +34,11 @@ func (d *debugger) methods() []*rpc.Method {
 			Handler: func(_ context.Context, c *rpc.Call) error { return stored(c, d.logs.setLevel(c.Str(0), c.Int(1))) },
 		},
 		{
+			Name: "dbg.mod_level", Help: "The same as dbg.set_mod_level, by its name of 4.1.", Params: []rpc.Param{mod, {Name: "level", Type: rpc.TInt}},
+			BadParams: bad, Reply: "string", Example: "tm 3", Changes: true,
+			Handler: func(_ context.Context, c *rpc.Call) error { return stored(c, d.logs.setLevel(c.Str(0), c.Int(1))) },
+		},
+		{
 			Name: "dbg.set_mod_facility", Help: "Sets the syslog facility of a module.", Params: []rpc.Param{mod, {Name: "facility", Type: rpc.TString}},
 			BadParams: bad, Reply: "string", Example: "tm LOG_LOCAL1", Changes: true,
 			Handler: func(_ context.Context, c *rpc.Call) error { return stored(c, d.logs.setFacility(c.Str(0), c.Str(1))) },
