@@ -19,6 +19,7 @@ const DefaultDB = "sqlite:///var/lib/sipd/sipd.db"
 type options struct {
 	db, flavour, context, config, output string
 	table                                string // of nouns that have several
+	location                             string // table of contacts that the server has
 	servers                              []string
 	quiet, dryRun, yes                   bool
 }

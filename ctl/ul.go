@@ -30,7 +30,7 @@ func (a *App) ulCommands() []*cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.ulList(cmd.Context(), &one, "ul.lookup", rpc.String(a.opt.table), rpc.String(aor.String()))
+			return a.ulList(cmd.Context(), &one, "ul.lookup", rpc.String(a.opt.location), rpc.String(aor.String()))
 		},
 	}
 	one.declare(show, false, false)
@@ -64,7 +64,7 @@ func (a *App) ulCommands() []*cobra.Command {
 			if err != nil {
 				return err
 			}
-			vals := []rpc.Value{rpc.String(a.opt.table), rpc.String(aor.String())}
+			vals := []rpc.Value{rpc.String(a.opt.location), rpc.String(aor.String())}
 			if len(args) == 1 {
 				return a.askAll(cmd.Context(), "ul.rm", vals...)
 			}
@@ -72,7 +72,7 @@ func (a *App) ulCommands() []*cobra.Command {
 		},
 	}
 	for _, c := range []*cobra.Command{show, add, rm} {
-		c.Flags().StringVar(&a.opt.table, "table", "location", "`name` of the location table")
+		c.Flags().StringVar(&a.opt.location, "table", "location", "`name` of the location table")
 	}
 	var older time.Duration
 	clean := &cobra.Command{
@@ -161,7 +161,7 @@ type newContact struct {
 func (a *App) ulAdd(ctx context.Context, c newContact) error {
 	// BinRPC carries 32 bits: the mask of all methods is -1 there.
 	methods := rpc.Int(int32(uint32(c.methods)))
-	return a.askAll(ctx, "ul.add", rpc.String(a.opt.table), rpc.String(c.aor.String()), rpc.String(c.contact), rpc.Int(c.expires),
+	return a.askAll(ctx, "ul.add", rpc.String(a.opt.location), rpc.String(c.aor.String()), rpc.String(c.contact), rpc.Int(c.expires),
 		rpc.Double(c.q), rpc.String(c.path), rpc.Int(c.flags), rpc.Int(c.cflags), methods)
 }
 
