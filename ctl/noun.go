@@ -36,6 +36,8 @@ type noun struct {
 	ids    bool   // other tables speak of its rows by id, which goes into an export
 
 	more  func(*App, *noun) []*cobra.Command // commands of its own
+	set   func(*App, *noun) *cobra.Command   // in place of the set that every noun has
+	rm    func(*App, *noun) *cobra.Command   // in place of the rm that every noun has
 	given *givenFlags                        // flags of its own for add and set
 
 	anyTable bool // a server may have several tables of this form, with names of their own

@@ -18,7 +18,15 @@ import (
 
 // command makes the commands of a noun.
 func (n *noun) command(a *App) *cobra.Command {
-	subs := []*cobra.Command{n.listCommand(a), n.showCommand(a), n.setCommand(a), n.rmCommand(a)}
+	subs := []*cobra.Command{n.listCommand(a), n.showCommand(a)}
+	for _, c := range []struct {
+		own, every func(*App, *noun) *cobra.Command
+	}{{n.set, nounSet}, {n.rm, nounRemove}} {
+		if c.own == nil {
+			c.own = c.every
+		}
+		subs = append(subs, c.own(a, n))
+	}
 	if !n.noAdd {
 		subs = append([]*cobra.Command{n.addCommand(a)}, subs...)
 		imp := importRows(n).command(a)
@@ -423,7 +431,7 @@ func (a *App) showRows(ctx context.Context, r *Rows, where []table.Cond, secrets
 	return nil
 }
 
-func (n *noun) setCommand(a *App) *cobra.Command {
+func nounSet(a *App, n *noun) *cobra.Command {
 	use, _, most := n.usage("set", keys)
 	var p pick
 	c := &cobra.Command{Use: optionalUse(use) + " --COLUMN VALUE...", Short: "Change columns of rows", Args: want(0, most), Example: "  sipctl " + n.name + " set --id 1 " + n.exampleSet()}
@@ -469,7 +477,7 @@ func (n *noun) exampleSet() string {
 	return "--COLUMN VALUE"
 }
 
-func (n *noun) rmCommand(a *App) *cobra.Command {
+func nounRemove(a *App, n *noun) *cobra.Command {
 	use, _, most := n.usage("rm", keys)
 	var p pick
 	var ifThere bool

@@ -76,13 +76,7 @@ func userNouns() []*noun {
 					preset: map[string]string{"flags": "57", "scheme": "sip"}, flags: true,
 				}),
 		},
-		{
-			name: "cred", part: "users", short: "Digest credentials (ser flavour); user passwd changes the secrets", thing: "credential", noAdd: true,
-			in: ser(place{
-				table: "credentials", key: []arg{ofUID(), val("AUTH_USER", "auth_username"), val("REALM", "realm")}, flags: true,
-				secret: []string{"password", "ha1", "ha1b"}, screen: []string{"uid", "auth_username", "realm", "did", "flags"},
-			}),
-		},
+		credNoun(),
 		{
 			name: "attrtype", part: "users", short: "Which attributes there are: type, flags, description (ser flavour)", thing: "attribute type", example: "color --raw-type 2 --rich-type string --default-flags sw --priority 256",
 			in: ser(place{

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"sipd/db"
@@ -209,51 +208,6 @@ func (s *Directory) secrets(p db.Password, a db.Address, realm string) (db.Secre
 		err = &db.FieldError{Field: "password", Why: fmt.Sprintf("hash has %d digits, the column ha1 of the ser flavour holds %d", len(out.HA1), size)}
 	}
 	return out, err
-}
-
-// SetPassword implements db.Directory. All credentials of the user get the
-// new secret, each hashed with its own name and realm.
-func (s *Directory) SetPassword(ctx context.Context, a db.Address, p db.Password) error {
-	return s.d.Tx(ctx, func(tx *db.Tx) error {
-		uid, err := ownUID(ctx, tx, a)
-		if err != nil {
-			return err
-		}
-		var rows []struct {
-			AuthUsername string `db:"auth_username"`
-			Realm        string
-		}
-		if err := tx.Select(ctx, &rows, "SELECT auth_username, realm FROM credentials WHERE uid = ? AND "+alive(""), uid); err != nil {
-			return err
-		}
-		if len(rows) > 1 && p.Plain == "" {
-			return fmt.Errorf("user %s has %d credentials; a hash fits one realm, give the password: %w", a, len(rows), db.ErrNotSupported)
-		}
-		if len(rows) == 0 {
-			w := &writer{Directory: s, tx: tx, domains: make(map[string]db.Domain)}
-			d, err := w.domain(ctx, a.Domain)
-			if err != nil {
-				return err
-			}
-			secret, err := w.secrets(p, a, d.Realm)
-			if err != nil {
-				return err
-			}
-			return w.insertCredentials(ctx, a, d, uid, secret)
-		}
-		columns := s.secretColumns()
-		query := "UPDATE credentials SET " + strings.Join(columns, " = ?, ") + " = ? WHERE uid = ? AND auth_username = ? AND realm = ? AND " + alive("")
-		for _, r := range rows {
-			secret, err := s.secrets(p, db.Address{User: r.AuthUsername, Domain: a.Domain}, r.Realm)
-			if err != nil {
-				return err
-			}
-			if _, err := tx.Exec(ctx, query, append(secret.Values(columns), uid, r.AuthUsername, r.Realm)...); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
 
 // SetDisabled implements db.Directory: credentials, addresses and attributes
