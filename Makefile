@@ -44,10 +44,12 @@ bench: build
 	$(GO) test -run '^$$' -bench . -benchmem $(BENCHFLAGS) ./router/... ./rpc/... ./db/...
 	@scripts/bench-compare.sh
 	@scripts/bench-default.sh
+	@scripts/bench-dump.sh
 
 bench-compare: build
 	@scripts/bench-compare.sh
 	@scripts/bench-default.sh
+	@scripts/bench-dump.sh
 
 # FUZZTIME for each target: make fuzz FUZZTIME=10m
 FUZZTIME ?= 30s
