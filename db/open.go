@@ -41,6 +41,7 @@ type DB struct {
 	breaker breaker
 	errors  atomic.Int64
 	mem     *memoryDB // nil for what is not in memory alone
+	marks   *marker // nil where nobody can tell whether the database has changed
 }
 
 type options struct {
@@ -165,6 +166,7 @@ func (d *DB) Ping(ctx context.Context) error {
 
 // Close closes the pools and waits for queries that run.
 func (d *DB) Close() error {
+	defer d.marks.close()
 	if d.mem != nil {
 		return d.closeMemory()
 	}
@@ -214,7 +216,7 @@ func (d *DB) openSQLite(l *location, o options) error {
 	}
 	r.SetMaxOpenConns(o.conns)
 	r.SetMaxIdleConns(o.conns)
-	d.r, d.w = r, r
+	d.r, d.w, d.marks = r, r, newMarker(l.path)
 	if o.readOnly {
 		return nil
 	}

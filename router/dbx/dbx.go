@@ -145,6 +145,15 @@ func (c *Conn) Query(query string) *db.Stmt {
 	return c.DB.Query(query)
 }
 
+// Lookup makes a statement that finds one row by texts and remembers it while
+// the database stays as it is; nil where databases are left alone.
+func (c *Conn) Lookup(query string, columns int) *db.Lookup {
+	if c.DB == nil {
+		return nil
+	}
+	return c.DB.Lookup(query, columns)
+}
+
 // Command makes a prepared statement that writes, with ? for its arguments;
 // nil where databases are left alone.
 func (c *Conn) Command(query string) *db.Stmt {

@@ -26,11 +26,11 @@ const (
 )
 
 // table are the statements on one table.
-type table struct{ ha1, ha1b, user, userDomain *db.Stmt }
+type table struct{ ha1, ha1b, user, userDomain *db.Lookup }
 
 func (t *table) close() error {
 	var errs []error
-	for _, s := range []*db.Stmt{t.ha1, t.ha1b, t.user, t.userDomain} {
+	for _, s := range []*db.Lookup{t.ha1, t.ha1b, t.user, t.userDomain} {
 		if s != nil {
 			errs = append(errs, s.Close())
 		}
@@ -70,7 +70,7 @@ func (a *authDB) statements(name string) *table {
 	if a.conn.DB != nil {
 		d = a.conn.Dialect
 	}
-	query := func(column string, domain bool) *db.Stmt {
+	query := func(column string, domain bool) *db.Lookup {
 		columns := []string{column}
 		for _, l := range a.loads {
 			columns = append(columns, l.column)
@@ -79,7 +79,7 @@ func (a *authDB) statements(name string) *table {
 		if domain {
 			q += " AND " + d.Quote(a.domColumn) + " = ?"
 		}
-		return a.conn.Query(q)
+		return a.conn.Lookup(q, len(columns))
 	}
 	second := a.passColumn2
 	if a.calculate {
@@ -140,21 +140,16 @@ type row struct {
 }
 
 // get asks for the first row. ok is false when there is none.
-func (a *authDB) get(s *db.Stmt, args []any) (r row, ok bool, err error) {
-	if len(a.loads) == 0 {
-		err = s.Get(context.Background(), args, &r.text)
-	} else {
-		r.values = make([]any, len(a.loads))
-		dest := make([]any, 1, 1+len(a.loads))
-		dest[0] = &r.text
-		for i := range r.values {
-			dest = append(dest, &r.values[i])
-		}
-		err = s.Get(context.Background(), args, dest...)
-	}
-	if errors.Is(err, sql.ErrNoRows) {
+func (a *authDB) get(l *db.Lookup, args []string) (r row, ok bool, err error) {
+	found, err := l.Row(context.Background(), args...)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
 		return row{}, false, nil
+	case err != nil:
+		return row{}, false, err
 	}
+	r.values = found[1:]
+	err = r.text.Scan(found[0])
 	return r, err == nil, err
 }
 
@@ -186,7 +181,7 @@ func (a *authDB) check(c *run.Context, realm string, t *table, proxied bool, met
 		if cred.Domain != "" {
 			s, domain = t.ha1b, cred.Domain
 		}
-		args := append(make([]any, 0, 2), cred.User)
+		args := append(make([]string, 0, 2), cred.User)
 		if a.useDomain {
 			args = append(args, domain)
 		}
@@ -277,7 +272,7 @@ func (a *authDB) newIsSubscriber(args module.Args) (run.Func, error) {
 			return codeError
 		}
 		flags := args.Int(c, 2, 0)
-		s, values := t.user, []any{u.User}
+		s, values := t.user, []string{u.User}
 		if flags&1 != 0 {
 			s, values = t.userDomain, append(values, u.Host)
 		}
