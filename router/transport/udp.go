@@ -23,8 +23,11 @@ const (
 	// slowHandler is how long a handler runs to count as one that blocks: well
 	// above what a request costs, well below a database's answer.
 	slowHandler = 150 * time.Microsecond
-	// quickHandlers in a row end the handing over that a slow one started.
-	quickHandlers = 64
+	// slowWindow handlers after one that was slow, the handing over that it
+	// started ends, unless slowShare of them were slow too. A thread that had to
+	// wait for a processor looks slow as well, but not so often.
+	slowWindow = 64
+	slowShare  = slowWindow / 8
 	// sampleEach says which share of fast handlers is timed.
 	sampleEach = 16
 	// tick is how often the monitor looks while messages come; after quietTicks
@@ -55,8 +58,10 @@ type udpSocket struct {
 	turn atomic.Uint64
 	// slow says that handlers block now and then, so the lead is handed over
 	// before each.
-	slow  atomic.Bool
-	quick atomic.Int32 // quick handlers in a row while slow
+	slow atomic.Bool
+	// timed and late count handlers of this window, and the slow ones of them,
+	// while slow. Two that end at once may lose a count, which does not matter.
+	timed, late atomic.Int32
 	// received and parks tell the monitor what goes on.
 	received atomic.Uint64
 }
@@ -296,14 +301,30 @@ func (w *udpWorker) handleTimed() {
 	s := w.s
 	start := time.Now()
 	w.handle()
-	took := time.Since(start)
-	switch {
-	case took >= slowHandler:
-		s.quick.Store(0)
-		s.slow.Store(true)
-	case s.slow.Load() && s.quick.Add(1) >= quickHandlers:
-		s.slow.Store(false)
+	isLate := time.Since(start) >= slowHandler
+	if !s.slow.Load() {
+		if isLate {
+			s.startSlow()
+		}
+		return
 	}
+	if isLate {
+		s.late.Add(1)
+	}
+	if s.timed.Add(1) >= slowWindow {
+		if s.late.Load() < slowShare {
+			s.slow.Store(false)
+			return
+		}
+		s.startSlow()
+	}
+}
+
+// startSlow begins a window of handing over.
+func (s *udpSocket) startSlow() {
+	s.timed.Store(0)
+	s.late.Store(0)
+	s.slow.Store(true)
 }
 
 // help handles what piled up beside the leader and ends when it is gone.
@@ -379,8 +400,7 @@ func (mo *monitor) run(ctx context.Context) {
 				counts[i], quiet = n, 0
 			}
 			if turn&1 == 1 && turn == seen[i] && s.turn.CompareAndSwap(turn, turn+1) {
-				s.slow.Store(true)
-				s.quick.Store(0)
+				s.startSlow()
 				s.token <- struct{}{}
 			}
 			seen[i] = turn
