@@ -104,7 +104,8 @@ const (
 	// ArgStr takes a string constant as it is (not expanded) or an expression.
 	ArgStr
 	// ArgFormat takes a string in which variables are expanded ("$rU@$fd"), or
-	// an expression.
+	// an expression. With Arg.Route set it names a route block when it runs; a
+	// constant that names none is an error at configuration check.
 	ArgFormat
 	// ArgConst takes a string constant only; it is not expanded.
 	ArgConst
@@ -128,7 +129,7 @@ type Arg struct {
 	Type     ArgType
 	Optional bool     // this and all that follow may be missing
 	Rest     bool     // the last one only: repeats
-	Route    run.Kind // for ArgRoute
+	Route    run.Kind // for ArgRoute, and an ArgFormat that names a block
 }
 
 // Function is a script function.

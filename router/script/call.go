@@ -223,6 +223,14 @@ func (x *compiler) moduleCall(e *Call, fn *module.Function, owner string) callFu
 
 // arg compiles an argument as the function declares it.
 func (x *compiler) arg(a *module.Arg, e Expr) (module.Expr, bool) {
+	arg, ok := x.argOf(a, e)
+	if ok && a.Route != 0 && !arg.IsConst {
+		x.cur.dynamic = true
+	}
+	return arg, ok
+}
+
+func (x *compiler) argOf(a *module.Arg, e Expr) (module.Expr, bool) {
 	reg := x.conf.env.PV
 	fail := func(err error) (module.Expr, bool) {
 		if pe, ok := errors.AsType[*pv.Error](err); ok {
@@ -248,7 +256,8 @@ func (x *compiler) arg(a *module.Arg, e Expr) (module.Expr, bool) {
 		if err != nil {
 			return fail(err)
 		}
-		if a.Type == module.ArgRoute && text != "" && text != "0" && x.findRoute(a.Route, e.Position(), text) == nil {
+		named := a.Type == module.ArgRoute || a.Route != 0 && arg.IsConst
+		if named && text != "" && text != "0" && x.findRoute(a.Route, e.Position(), text) == nil {
 			return module.Expr{}, false
 		}
 		return arg, true

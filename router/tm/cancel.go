@@ -114,6 +114,11 @@ func (t *Transaction) cancelLeg(i int, reason string) {
 		return
 	}
 	b.cancelWanted, b.cancelReason = true, reason
+	if len(b.sent) == 0 { // of a suspended request: nobody was asked
+		b.retrAt, b.frAt = 0, 0
+		b.code, b.faked = 487, true
+		return
+	}
 	if b.code >= 100 {
 		t.sendCancel(b)
 		return

@@ -8,9 +8,16 @@ import (
 // request URI and flags as they were when it was relayed, the edits from
 // before; changes made here are for the legs that it starts.
 func (t *Transaction) failureRoute(route run.Block, name string, kind run.Kind, leg int) {
+	t.routeAgain(route, name, kind, leg, false)
+}
+
+// routeAgain is failureRoute; newURI says that the request URI makes a leg as
+// it is.
+func (t *Transaction) routeAgain(route run.Block, name string, kind run.Kind, leg int, newURI bool) {
 	c := t.table.borrow()
 	own, avps, xavps := c.Msg, c.AVPs, c.XAVPs
 	t.environment(c)
+	c.RURINew = newURI
 	c.Route, c.RouteName, c.Branch = kind, name, leg
 	picked := leg
 	if picked < 0 {

@@ -59,10 +59,21 @@ func (t *Transaction) onReply(c *run.Context, i int) {
 	} else if !t.provisional(b, code) {
 		return
 	}
-	if b.onReply != nil && !t.replyRoute(c, i) && code < 200 {
+	if b.onReply != nil && !t.replyRoute(c, i) && code < 200 || t.holds(i) {
 		return
 	}
-	b = &t.legs[i] // the route may have started legs
+	t.conclude(c, i)
+}
+
+// holds says whether a reply of leg i waits for a Continue.
+func (t *Transaction) holds(i int) bool {
+	return t.suspended.Load() && t.paused.reply != nil && t.paused.leg == i
+}
+
+// conclude takes the reply that c is on as what leg i came to.
+func (t *Transaction) conclude(c *run.Context, i int) {
+	code := c.Msg.StatusCode()
+	b := &t.legs[i]
 	b.code, b.faked = code, false
 	switch {
 	case code < 200 && t.local:
@@ -143,11 +154,15 @@ func (t *Transaction) provisional(b *branch, code int) bool {
 // replyRoute runs leg i's onreply_route; false when it dropped the reply. The
 // route may start legs, which moves those there are.
 func (t *Transaction) replyRoute(c *run.Context, i int) bool {
+	return t.runReplyRoute(c, i, t.legs[i].onReply, t.legs[i].replyN)
+}
+
+func (t *Transaction) runReplyRoute(c *run.Context, i int, route run.Block, name string) bool {
 	avps, xavps, flags, bflags := c.AVPs, c.XAVPs, c.Flags, c.Main.Flags
 	c.AVPs, c.XAVPs, c.Flags, c.Main.Flags = t.avps, t.xavps, t.flags, t.legs[i].Flags
-	c.Route, c.RouteName = run.ReplyRoute, t.legs[i].replyN
+	c.Route, c.RouteName = run.ReplyRoute, name
 	c.Dropped, c.Exited = false, false
-	t.legs[i].onReply.Run(c)
+	route.Run(c)
 	t.avps, t.xavps, t.flags, t.legs[i].Flags = c.AVPs, c.XAVPs, c.Flags, c.Main.Flags
 	c.AVPs, c.XAVPs, c.Flags, c.Main.Flags = avps, xavps, flags, bflags
 	ok := !c.Dropped
@@ -457,6 +472,9 @@ func (t *Transaction) fail() {
 func (t *Transaction) fakedReason(code int) string {
 	if code == t.table.Settings.Reply408Code {
 		return t.table.Settings.Reply408Reason
+	}
+	if code == 487 {
+		return "Request canceled" // the words of the elders
 	}
 	return sip.StatusText(code)
 }

@@ -181,7 +181,7 @@ func (tb *Table) Release(c *run.Context) {
 	if t.relayErr != 0 && t.status.Load() < 200 && !t.relayed && !t.armed1.noFailure && !t.replicated {
 		code, text := unsent(t.relayErr, t.relayText)
 		t.sendReply(c, code, text, "")
-	} else if t.status.Load() < 200 && !t.relayed && t.waitAt == 0 && !t.suspended {
+	} else if t.status.Load() < 200 && !t.relayed && t.waitAt == 0 {
 		t.wait()
 	}
 	t.leave()

@@ -31,6 +31,8 @@ type Transaction struct {
 	armed atomic.Int64
 	// status is the code of the last reply upstream, 0 before one.
 	status atomic.Int32
+	// suspended says that it waits for a Continue.
+	suspended atomic.Bool
 	// mayRunScript says that a timer of it may run a route block.
 	mayRunScript atomic.Bool
 
@@ -76,8 +78,8 @@ type Transaction struct {
 	killed     bool
 	replicated bool  // by t_replicate(): its replies end here
 	watched    uint8 // by which of the watchers
-	suspended  bool
-	uac        *uac // of a request of our own, else nil
+	uac        *uac  // of a request of our own, else nil
+	paused     pause
 	// Contacts are what t_next_contacts has not taken yet.
 	Contacts []run.Branch
 }

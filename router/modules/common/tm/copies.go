@@ -129,7 +129,6 @@ func refusals() []module.Function {
 		{"t_use_uac_headers", "change headers in event_route[tm:local-request]", 0},
 		{"t_write_req", "no application reads requests from a pipe; use xlog or module jsonrpcs", 2},
 		{"t_write_unix", "no application reads requests from a socket; use xlog or module jsonrpcs", 2},
-		{"t_is_retr_async_reply", "transactions are not suspended", 0},
 	} {
 		list = append(list, module.Function{
 			Name: r.name, Help: "refused: " + r.why, In: run.AnyRoute, Args: textArgs(strings.Fields("first second")[:r.args]...),

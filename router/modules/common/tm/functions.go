@@ -50,6 +50,9 @@ func (m *mod) functions() []module.Function {
 		f("t_branch_replied", "true when this branch had a reply", inFailure, func(c *run.Context) int {
 			return on(c, func(t *tm.Transaction) bool { return t.Replied(c.Branch) })
 		}),
+		f("t_is_retr_async_reply", "true when the reply repeats one that is suspended", run.ReplyRoute, func(c *run.Context) int {
+			return on(c, func(t *tm.Transaction) bool { return t.RepeatsSuspended(c) })
+		}),
 		f("t_save_lumps", "keep the changes so far for failure routes", inRequest, func(c *run.Context) int {
 			return with(c, func(t *tm.Transaction) { t.SaveEdits(c) })
 		}),

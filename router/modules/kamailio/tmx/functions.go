@@ -28,7 +28,6 @@ func (x *tmx) functions() []module.Function {
 			return nil, fmt.Errorf("%s is not known here; %s", name, why)
 		}}
 	}
-	const suspend = "a script may wait for a database or a peer where it stands, other messages go on meanwhile"
 	return []module.Function{
 		is("t_is_branch_route", "true in a branch_route", run.BranchRoute),
 		is("t_is_failure_route", "true in a failure_route", run.FailureRoute),
@@ -54,10 +53,21 @@ func (x *tmx) functions() []module.Function {
 			}, nil
 		}},
 		refused("t_flush_xflags", "there are no extended flags; use t_flush_flags()"),
-		refused("t_reuse_branch", "write the branch's URI into $ru and call t_relay()"),
-		refused("t_drop", "use t_newtran() and exit: repetitions are absorbed and nothing is answered"),
-		refused("t_suspend", suspend),
-		refused("t_continue", suspend, str("index", "label", "route")...),
+		{Name: "t_suspend", Help: "let the request, or in a reply route the reply, wait for t_continue(); makes the transaction", In: run.AnyRoute, New: func(module.Args) (run.Func, error) {
+			return func(c *run.Context) int { return x.table.Suspend(c) }, nil
+		}},
+		{Name: "t_continue", Help: "run a route block on what is suspended: index and label are $T(id_index) and $T(id_label) of it", Args: []module.Arg{
+			{Name: "index", Type: module.ArgInt},
+			{Name: "label", Type: module.ArgInt},
+			{Name: "route", Type: module.ArgFormat, Route: run.RequestRoute},
+		}, In: run.AnyRoute, New: x.newContinue},
+		{Name: "t_reuse_branch", Help: "make the branch that failed the request URI again", In: run.BranchFailureRoute | run.EventRoute, New: func(module.Args) (run.Func, error) {
+			return func(c *run.Context) int {
+				t := tm.Of(c)
+				return truth(t != nil && c.Route == run.BranchFailureRoute && t.Reuse(c, c.Branch))
+			}, nil
+		}},
+		{Name: "t_drop", Help: "end the transaction without a reply, and the script; the code is what it ended with, 500 without one", Args: []module.Arg{{Name: "code", Type: module.ArgInt, Optional: true}}, In: run.AnyRoute, New: newDrop},
 	}
 }
 
@@ -66,6 +76,28 @@ func truth(b bool) int {
 		return 1
 	}
 	return -1
+}
+
+func (x *tmx) newContinue(a module.Args) (run.Func, error) {
+	return func(c *run.Context) int {
+		name := a.Str(c, 2)
+		route := c.Env.Block(run.RequestRoute, name)
+		if route == nil {
+			return -1
+		}
+		return truth(x.table.Continue(uint32(a.Int(c, 0, 0)), uint32(a.Int(c, 1, 0)), route, name))
+	}, nil
+}
+
+func newDrop(a module.Args) (run.Func, error) {
+	return func(c *run.Context) int {
+		t := tm.Of(c)
+		if t == nil {
+			return -1
+		}
+		t.Drop(a.Int(c, 0, 500))
+		return 0
+	}, nil
 }
 
 func newCancelBranches(a module.Args) (run.Func, error) {
