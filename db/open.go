@@ -41,7 +41,7 @@ type DB struct {
 	breaker breaker
 	errors  atomic.Int64
 	mem     *memoryDB // nil for what is not in memory alone
-	marks   *marker // nil where nobody can tell whether the database has changed
+	marks   *marker   // nil where nobody can tell whether the database has changed
 }
 
 type options struct {

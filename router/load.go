@@ -254,8 +254,10 @@ func (r *Router) prepareEnv() error {
 
 func (r *Router) newTransport() *transport.Manager {
 	c := r.conf
+	log := r.log.With(slog.String("module", "transport"))
 	return transport.NewManager(transport.Options{
-		Log: r.log.With(slog.String("module", "transport")), UDPWorkers: c.Int("children"),
+		Resolver: transport.NewResolver(transport.ResolverOptions{Log: log, Servers: r.opt.NameServers}),
+		Log:      log, UDPWorkers: c.Int("children"),
 		TCP: transport.TCPOptions{Workers: c.Int("tcp_children"), Vars: &r.tcpCfg}, Cfg: r.settings, Core: &r.coreCfg,
 		Handler: r.line.receive, Foreign: r.line.foreign, Mhomed: c.Int("mhomed") != 0, Wire: r.wire(),
 	})

@@ -51,8 +51,10 @@ type Options struct {
 	DBURL   string
 	PIDFile string
 	RunDir  string
-	WorkDir string
-	Chroot  string
+	// NameServers, address:port, are asked instead of those of resolv.conf.
+	NameServers []string
+	WorkDir     string
+	Chroot      string
 	// User and Group are names or numbers to run as once the sockets are open.
 	User, Group string
 	// DNS, RevDNS and CheckVia set the parameters of these names.

@@ -54,10 +54,18 @@ func Each(t *testing.T, config string, f func(t *testing.T, d *Daemon)) {
 // Start starts sipd on a configuration.
 func Start(t testing.TB, config string) *Daemon {
 	t.Helper()
+	return StartWith(t, config, func(*router.Options) {})
+}
+
+// StartWith is Start with options that the test sets.
+func StartWith(t testing.TB, config string, set func(*router.Options)) *Daemon {
+	t.Helper()
 	d := prepare(t)
 	d.Ours, d.log = true, peertest.NewLog()
 	path := d.write(t, config, "")
-	r, err := router.Load(t.Context(), router.Options{Config: path, RunDir: d.Dir, Stderr: d.log, LogStderr: true, Debug: "2", ServerID: -1})
+	o := router.Options{Config: path, RunDir: d.Dir, Stderr: d.log, LogStderr: true, Debug: "2", ServerID: -1}
+	set(&o)
+	r, err := router.Load(t.Context(), o)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, d.Log())
 	}

@@ -64,7 +64,7 @@ func (t *Transaction) printAgain(c *run.Context, l *branch) error {
 	l.URI = c.RURI()
 	if c.SendSock != l.Branch.Sock {
 		l.Branch.Sock = c.SendSock
-		if l.dest, err = t.table.net.Resolve(c, &l.Branch); err != nil {
+		if l.dest, _, err = t.table.net.Resolve(c, &l.Branch); err != nil {
 			return err
 		}
 	}

@@ -120,7 +120,7 @@ func (t *Transaction) printAck(c *run.Context, d *Dialog) (transport.Dest, []byt
 	case 2:
 		l.dest = transport.Dest{Proto: c.Recv.Proto, Addr: c.Recv.Src, Sock: c.Recv.Sock, Conn: c.Recv.Conn}
 	default:
-		if l.dest, err = tb.net.Resolve(ac, &l.Branch); err != nil {
+		if l.dest, _, err = tb.net.Resolve(ac, &l.Branch); err != nil {
 			return l.dest, nil, err
 		}
 	}

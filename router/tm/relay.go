@@ -127,6 +127,8 @@ func (t *Transaction) fork(c *run.Context, to Target) int {
 		}
 		if t.start(i) == nil {
 			started = true
+		} else {
+			t.failover(i) // the leg of the next address comes behind the others
 		}
 	}
 	if !started {
@@ -174,11 +176,11 @@ func (t *Transaction) addLeg(c *run.Context, b run.Branch, to Target) {
 
 // printLeg resolves a leg and prints its request.
 func (t *Transaction) printLeg(c *run.Context, i int, l *branch) error {
-	d, err := t.table.net.Resolve(c, &l.Branch)
+	d, others, err := t.table.net.Resolve(c, &l.Branch)
 	if err != nil {
 		return err
 	}
-	l.dest = d
+	l.dest, l.others = d, others
 	id := branchID{t.entry, t.label, i}
 	var space [40]byte
 	param := string(id.append(space[:0]))

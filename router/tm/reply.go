@@ -91,6 +91,9 @@ func (t *Transaction) conclude(c *run.Context, i int) {
 			recv := c.Recv
 			b.recv = &recv
 		}
+		if code == 503 && !t.local {
+			t.failoverNow(i)
+		}
 		t.decide(c, i)
 	}
 }

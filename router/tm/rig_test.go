@@ -29,6 +29,8 @@ type rig struct {
 	out  []packet
 	fail map[string]bool // hosts that cannot be sent to
 	mute bool
+	// others are further destinations of every name.
+	others []transport.Dest
 	// onSend is told of each message, in the sender's goroutine.
 	onSend func(packet)
 
@@ -67,7 +69,16 @@ func newRig(t testing.TB) *rig {
 	return r
 }
 
-func (r *rig) Resolve(c *run.Context, b *run.Branch) (transport.Dest, error) {
+func (r *rig) AppendVia(dst []byte, c *run.Context, d transport.Dest, branch string) []byte {
+	return forward.AppendVia(dst, c, d, branch)
+}
+
+func (r *rig) Resolve(c *run.Context, b *run.Branch) (transport.Dest, []transport.Dest, error) {
+	d, err := r.resolve(c, b)
+	return d, r.others, err
+}
+
+func (r *rig) resolve(c *run.Context, b *run.Branch) (transport.Dest, error) {
 	u, err := sip.ParseURI(forward.Next(c, b))
 	if err != nil {
 		return transport.Dest{}, &forward.Error{Code: 479, Reason: "bad uri"}

@@ -147,6 +147,10 @@ func (tb *Table) SetFailureReply(c *run.Context, on bool) { tb.arming(c).noFailu
 // SetCancelReason says whether the Reason of a received CANCEL is passed on.
 func (tb *Table) SetCancelReason(c *run.Context, on bool) { tb.arming(c).noReason = !on }
 
+// SetFailover says whether another address of a name is tried when the first
+// fails.
+func (tb *Table) SetFailover(c *run.Context, on bool) { tb.arming(c).noFailover = !on }
+
 // Canceled says whether a CANCEL came.
 func (t *Transaction) Canceled() bool { return t.canceled }
 

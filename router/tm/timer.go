@@ -170,6 +170,9 @@ func (t *Transaction) timeout(i int) {
 	}
 	b.code, b.faked = t.table.Settings.Reply408Code, true
 	b.rpl = nil
+	if !rang {
+		t.failoverNow(i)
+	}
 }
 
 // wait keeps the finished transaction for repetitions, then lets it go.

@@ -100,6 +100,7 @@ type armed struct {
 	failureN, replyN, branchN, branchFailureN string
 	fr, frInv, life, retr1, retr2             int
 	no100, no6xx, noFailure, noReason         bool
+	noFailover                                bool
 	contacts                                  []run.Branch
 }
 
@@ -107,7 +108,8 @@ type armed struct {
 type branch struct {
 	run.Branch
 	dest    transport.Dest
-	sent    []byte // the request as it went out
+	others  []transport.Dest // further addresses of the name, for failover
+	sent    []byte           // the request as it went out
 	rpl     *sip.Message
 	recv    *transport.Received // how rpl came in, of requests of our own
 	code    int                 // last reply

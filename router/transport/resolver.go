@@ -138,6 +138,12 @@ func (m *Manager) Resolve(ctx context.Context, host string, port uint16, p Proto
 	return ds, nil
 }
 
+// Failover says whether further addresses of a name are to be tried when one
+// fails: use_dns_failover, which as with the elders needs the cache.
+func (m *Manager) Failover(s *cfg.Snapshot) bool {
+	return m.core != nil && m.core.UseDNSFailover.Bool(s) && m.core.UseDNSCache.Bool(s)
+}
+
 // served tells the protocols and address families that there are sockets of;
 // both families when there are no sockets at all.
 func (m *Manager) served() (protos []Proto, v4, v6 bool) {

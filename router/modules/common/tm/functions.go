@@ -163,7 +163,7 @@ func (m *mod) settersOf() []module.Function {
 		flag("t_set_disable_internal_reply", "whether a request that cannot be relayed is left unanswered", func(c *run.Context, b bool) { m.table.SetFailureReply(c, !b) }),
 		flag("t_set_no_e2e_cancel_reason", "whether the Reason of a received CANCEL is left out", func(c *run.Context, b bool) { m.table.SetCancelReason(c, !b) }),
 		flag("t_disable_e2e_cancel_reason", "the same as t_set_no_e2e_cancel_reason()", func(c *run.Context, b bool) { m.table.SetCancelReason(c, !b) }),
-		flag("t_set_disable_failover", "has no effect: a branch goes to one address", func(*run.Context, bool) {}),
+		flag("t_set_disable_failover", "whether the other addresses of a name are left alone (use_dns_failover)", func(c *run.Context, b bool) { m.table.SetFailover(c, !b) }),
 		flag("t_set_disable_6xx", "whether a 6xx leaves the other branches alone", func(c *run.Context, b bool) { m.table.SetDisable6xx(c, b) }),
 		m.arm("t_on_failure", "arm a failure_route; \"0\" disarms", run.FailureRoute, func(c *run.Context, b run.Block, n string) { m.table.OnFailure(c, b, n) }),
 		m.arm("t_on_reply", "arm an onreply_route; \"0\" disarms", run.ReplyRoute, func(c *run.Context, b run.Block, n string) { m.table.ArmReply(c, b, n) }),
@@ -327,12 +327,25 @@ func target(proto, host string, port int) tm.Target {
 	return tm.Target(s)
 }
 
-// newRelayAddr is t_relay_to("proto:host:port"[, flags]); the flags' bits ask
-// for what is so anyway or not done (1: no reply of one's own on failure).
+// newRelayAddr is t_relay_to(["proto:host:port"][, flags]). The bits of flags
+// are 1: no 100 by itself, 2: no reply by itself when nothing can be sent, 4: no
+// other address of the name.
 func (m *mod) newRelayAddr(a module.Args) (run.Func, error) {
 	return func(c *run.Context) int {
-		where := a.Str(c, 0)
-		if _, err := strconv.Atoi(where); where == "" || err == nil {
+		where, flags := a.Str(c, 0), a.Int(c, 1, 0)
+		if n, err := strconv.ParseInt(where, 0, 32); err == nil { // as Kamailio: flags alone
+			where, flags = "", int(n)
+		}
+		if flags&1 != 0 {
+			m.table.SetAutoTrying(c, false)
+		}
+		if flags&2 != 0 {
+			m.table.SetFailureReply(c, false)
+		}
+		if flags&4 != 0 {
+			m.table.SetFailover(c, false)
+		}
+		if where == "" {
 			return m.table.Relay(c, "")
 		}
 		proto := ""

@@ -22,7 +22,16 @@ type wire struct {
 	out []*sip.Message
 }
 
-func (w *wire) Resolve(c *run.Context, b *run.Branch) (transport.Dest, error) {
+func (w *wire) Resolve(c *run.Context, b *run.Branch) (transport.Dest, []transport.Dest, error) {
+	d, err := w.resolve(c, b)
+	return d, nil, err
+}
+
+func (w *wire) AppendVia(dst []byte, c *run.Context, d transport.Dest, branch string) []byte {
+	return forward.AppendVia(dst, c, d, branch)
+}
+
+func (w *wire) resolve(c *run.Context, b *run.Branch) (transport.Dest, error) {
 	next := forward.Next(c, b)
 	if strings.Contains(next, "nowhere") {
 		return transport.Dest{}, &forward.Error{Code: 478, Reason: "Unresolvable destination"}

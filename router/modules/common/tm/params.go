@@ -46,12 +46,12 @@ func (o *ignored) params() []module.Param {
 			return v, nil
 		}
 	}
-	failover := flag(&o.reparseFailover, 1, "has no effect")
+	failover := flag(&o.reparseFailover, 1, "always done: the next address gets the request as the first got it")
 	failover.Flags = cfg.Hidden
 	return []module.Param{
 		{Name: "noisy_ctimer", Help: "always done: an expired INVITE is answered", Value: flag(&o.noisyCtimer, 1, "always done: an expired INVITE is answered")},
 		{Name: "reparse_invite", Help: "always done: CANCEL and ACK are made from the INVITE as sent", Value: flag(&o.reparseInvite, 1, "always done: CANCEL and ACK are made from the INVITE as sent")},
-		{Name: "reparse_on_dns_failover", Help: "has no effect", Value: failover},
+		{Name: "reparse_on_dns_failover", Help: "always done: the next address gets the request as the first got it", Value: failover},
 		{Name: "unix_tx_timeout", Help: "has no effect", Value: num(&o.unixTimeout, 500, "has no effect")},
 		{Name: "pass_provisional_replies", Help: "has no effect", Value: flag(&o.passProvisional, 0, "has no effect")},
 		{Name: "blst_503", Help: "has no effect: there is no block list", Value: flag(&o.blst503, 0, "has no effect: there is no block list")},

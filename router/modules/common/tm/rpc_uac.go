@@ -283,7 +283,7 @@ func (m *mod) nameSocket(q *tm.Request) error {
 	c := new(run.Context)
 	c.Reset(m.env)
 	b := run.Branch{URI: q.URI, DstURI: q.NextHop, Sock: q.Socket}
-	d, err := m.network.Resolve(c, &b)
+	d, _, err := m.network.Resolve(c, &b)
 	if err != nil {
 		return rpc.Faultf(500, "Failed to build headers block")
 	}
