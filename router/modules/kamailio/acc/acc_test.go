@@ -311,7 +311,6 @@ func TestRefusals(t *testing.T) {
 		value any
 		want  string
 	}{
-		{"cdr_enable", 1, "needs dialogs"},
 		{"failed_filter", "404,99", "want codes from 300 to 699"},
 		{"log_extra", "a=b", "a:"},
 		{"log_extra", "a $fU", "want NAME=$variable"},

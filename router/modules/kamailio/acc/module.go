@@ -82,7 +82,7 @@ func (a *acc) Exports() *module.Exports {
 			{Name: "acc_db_request", Help: "write a row about the message into a table", Args: []module.Arg{comment, table}, In: run.AnyRoute, New: a.newDB},
 			{Name: "acc_request", Help: "both; the row only when there is a database", Args: []module.Arg{comment, table}, In: run.AnyRoute, New: a.newBoth},
 		},
-		Needs: []string{"tm"},
+		Needs: []string{"tm"}, After: []string{"dialog"},
 	}
 }
 
@@ -113,6 +113,9 @@ func (a *acc) Init(ctx context.Context, h *module.Host) (err error) {
 			return err
 		}
 	}
+	if err := a.cdr.init(a, h); err != nil {
+		return err
+	}
 	t.Table().Watch(&tm.Watcher{New: a.interested, Reply: a.replied, Failed: a.failedAll, Acked: a.acked})
 	return nil
 }
@@ -125,7 +128,7 @@ func (a *acc) Close() error {
 			a.insert(context.Background(), r)
 		}
 	}
-	return errors.Join(a.tables.Close(), a.conn.Close())
+	return errors.Join(a.tables.Close(), dbx.CloseAll(a.cdr.stmt), a.conn.Close())
 }
 
 // Serve writes the rows of db_insert_mode 1 and 2.

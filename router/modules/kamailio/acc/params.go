@@ -16,15 +16,6 @@ type columns struct{ method, fromTag, toTag, callID, code, reason, time string }
 
 var defaultColumns = columns{"method", "from_tag", "to_tag", "callid", "sip_code", "sip_reason", "time"}
 
-// cdr are the parameters of records of whole calls, which need dialogs.
-type cdr struct {
-	enable, log, confirmed, expired, onFailed, nullable bool
-	skip, facility, extra, start, end, duration, table  string
-	durationMode, extraSize                             int
-}
-
-var defaultCDR = cdr{log: true, onFailed: true, start: "start_time", end: "end_time", duration: "duration", durationMode: 1, extraSize: 64}
-
 func (a *acc) params() []module.Param {
 	flag := func(name, help string, v *int) module.Param {
 		return module.Param{Name: name, Help: help, Value: v, Min: -1, Max: 31}
@@ -72,34 +63,11 @@ func (a *acc) params() []module.Param {
 	return append(list, a.cdr.params()...)
 }
 
-func (c *cdr) params() []module.Param {
-	return []module.Param{
-		{Name: "cdr_enable", Help: "0; records of whole calls need module dialog", Value: &c.enable},
-		{Name: "cdr_log_enable", Help: "accepted; of cdr_enable only", Value: &c.log},
-		{Name: "cdr_skip", Help: "accepted; of cdr_enable only", Value: &c.skip},
-		{Name: "cdr_start_on_confirmed", Help: "accepted; of cdr_enable only", Value: &c.confirmed},
-		{Name: "cdr_facility", Help: "accepted; of cdr_enable only", Value: &c.facility},
-		{Name: "cdr_extra", Help: "accepted; of cdr_enable only", Value: &c.extra},
-		{Name: "cdr_extra_nullable", Help: "accepted; of cdr_enable only", Value: &c.nullable},
-		{Name: "cdr_extra_size", Help: "accepted; of cdr_enable only", Value: &c.extraSize},
-		{Name: "cdr_start_id", Help: "accepted; of cdr_enable only", Value: &c.start},
-		{Name: "cdr_end_id", Help: "accepted; of cdr_enable only", Value: &c.end},
-		{Name: "cdr_duration_id", Help: "accepted; of cdr_enable only", Value: &c.duration},
-		{Name: "cdr_duration_mode", Help: "accepted; of cdr_enable only", Value: &c.durationMode, Max: 2},
-		{Name: "cdr_expired_dlg_enable", Help: "accepted; of cdr_enable only", Value: &c.expired},
-		{Name: "cdr_on_failed", Help: "accepted; of cdr_enable only", Value: &c.onFailed},
-		{Name: "cdrs_table", Help: "accepted; of cdr_enable only", Value: &c.table},
-	}
-}
-
 // levels are slog's for log_level, from -5 on.
 var levels = [...]slog.Level{16, 14, 12, 12, slog.LevelError, slog.LevelWarn, 2, slog.LevelInfo, slog.LevelDebug}
 
 // check reads what parameters mean together.
 func (a *acc) check(h *module.Host) (err error) {
-	if a.cdr.enable {
-		return errors.New("cdr_enable needs dialogs, which acc does not follow; set it to 0: rows of INVITE and BYE with one callid make a call")
-	}
 	a.level = levels[a.logLevel+5]
 	if a.filter, err = parseFilter(a.failedFilter); err != nil {
 		return err
@@ -113,7 +81,7 @@ func (a *acc) check(h *module.Host) (err error) {
 		{"db_extra", a.dbExtra, &a.dbVars, false},
 		{"multi_leg_info", a.legInfo, &a.legs, true},
 	} {
-		if *x.vars, err = parseExtra(h.Vars, x.text, a.extraSize, x.legs); err != nil {
+		if *x.vars, err = parseExtra(h.Vars, x.text, a.extraSize, x.legs, "acc_extra_size"); err != nil {
 			return fmt.Errorf("%s: %w", x.name, err)
 		}
 	}
@@ -150,7 +118,7 @@ type extra struct {
 }
 
 // parseExtra reads "NAME=$variable;NAME=$variable".
-func parseExtra(reg *pv.Registry, s string, most int, attrs bool) ([]extra, error) {
+func parseExtra(reg *pv.Registry, s string, most int, attrs bool, limit string) ([]extra, error) {
 	var list []extra
 	rest := strings.TrimSpace(s)
 	for rest != "" {
@@ -167,7 +135,7 @@ func parseExtra(reg *pv.Registry, s string, most int, attrs bool) ([]extra, erro
 			return nil, fmt.Errorf("%s: only attributes, like $avp(x), tell legs apart, not %s", name, v.Name)
 		}
 		if list = append(list, extra{name, v}); len(list) > most {
-			return nil, fmt.Errorf("more than %d values; raise acc_extra_size", most)
+			return nil, fmt.Errorf("more than %d values; raise %s", most, limit)
 		}
 		rest = strings.TrimSpace(after[n:])
 		if rest == "" {

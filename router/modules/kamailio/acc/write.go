@@ -23,6 +23,7 @@ type row struct {
 	table  string
 	values []any
 	callID string
+	stmt   *db.Stmt // nil for that of the table of transactions or missed calls
 }
 
 // maxQueue bounds the rows that wait in db_insert_mode 1 and 2.
@@ -79,7 +80,12 @@ func (a *acc) names() []string {
 }
 
 func (a *acc) require(table string) error {
-	err := a.conn.RequireColumns(table, a.names()...)
+	return a.requireColumns(table, a.names(), slices.Concat(a.dbVars, a.legs))
+}
+
+// requireColumns looks at a table; the columns of more are the operator's to add.
+func (a *acc) requireColumns(table string, names []string, more []extra) error {
+	err := a.conn.RequireColumns(table, names...)
 	var m *schema.MismatchError
 	if !errors.As(err, &m) || m.Column == "" {
 		return err
@@ -87,21 +93,22 @@ func (a *acc) require(table string) error {
 	// No release has the columns of db_extra and multi_leg_info: the operator
 	// adds them.
 	var add []string
-	for _, x := range slices.Concat(a.dbVars, a.legs) {
+	for _, x := range more {
 		if a.conn.RequireColumns(table, x.name) != nil {
 			add = append(add, "ALTER TABLE "+table+" ADD COLUMN "+x.name+" VARCHAR(128) NOT NULL DEFAULT ''")
 		}
 	}
-	if !slices.ContainsFunc(slices.Concat(a.dbVars, a.legs), func(x extra) bool { return x.name == m.Column }) {
+	if !slices.ContainsFunc(more, func(x extra) bool { return x.name == m.Column }) {
 		return err
 	}
 	m.Command = `sipctl db exec "` + strings.Join(add, "; ") + `"`
 	return err
 }
 
-// statement inserts into a table.
-func (a *acc) statement(table string) *db.Stmt {
-	names := a.names()
+// statement inserts into a table of transactions.
+func (a *acc) statement(table string) *db.Stmt { return a.inserting(table, a.names()) }
+
+func (a *acc) inserting(table string, names []string) *db.Stmt {
 	if a.conn.DB == nil {
 		return nil
 	}
@@ -213,7 +220,7 @@ func (a *acc) writeDB(c *run.Context, table string, r *record) int {
 		values = append(values, a.column(x.v.Get(c)))
 	}
 	if len(a.legs) == 0 {
-		return a.put(c, row{table, values, r.callID})
+		return a.put(c, row{table, values, r.callID, nil})
 	}
 	code := 1
 	a.eachLeg(c, func(legs []run.Value) bool {
@@ -221,7 +228,7 @@ func (a *acc) writeDB(c *run.Context, table string, r *record) int {
 		for _, v := range legs {
 			all = append(all, a.column(v))
 		}
-		code = min(code, a.put(c, row{table, all, r.callID}))
+		code = min(code, a.put(c, row{table, all, r.callID, nil}))
 		return true
 	})
 	return code
@@ -235,35 +242,52 @@ func (a *acc) column(v run.Value) any {
 	return v.Text()
 }
 
-// put writes a row now or queues it.
+// put writes a row now or queues it; c is nil where no message brought it about.
 func (a *acc) put(c *run.Context, r row) int {
-	if a.queue != nil {
+	err := error(nil)
+	if a.queue == nil {
+		err = a.exec(context.Background(), r)
+	} else {
 		select {
 		case a.queue <- r:
-			return 1
 		default:
-			a.failures.Log(c, errQueue)
-			return -1
+			err = errQueue
 		}
 	}
-	list, err := a.tables.Get(r.table)
-	if err == nil {
-		_, err = list[0].Exec(context.Background(), r.values...)
-	}
-	if err != nil {
+	switch {
+	case err == nil:
+		return 1
+	case c == nil:
+		a.lost(r, err)
+	default:
 		a.failures.Log(c, err)
-		return -1
 	}
-	return 1
+	return -1
+}
+
+func (a *acc) exec(ctx context.Context, r row) error {
+	st := r.stmt
+	if st == nil {
+		list, err := a.tables.Get(r.table)
+		if err != nil {
+			return err
+		}
+		st = list[0]
+	}
+	if st == nil { // databases are left alone
+		return errNoDB
+	}
+	_, err := st.Exec(ctx, r.values...)
+	return err
+}
+
+func (a *acc) lost(r row, err error) {
+	a.log.LogAttrs(context.Background(), slog.LevelError, "record not written", slog.String("call_id", r.callID), slog.Any("err", err))
 }
 
 // insert writes a queued row.
 func (a *acc) insert(ctx context.Context, r row) {
-	list, err := a.tables.Get(r.table)
-	if err == nil {
-		_, err = list[0].Exec(context.WithoutCancel(ctx), r.values...)
-	}
-	if err != nil {
-		a.log.LogAttrs(ctx, slog.LevelError, "record not written", slog.String("call_id", r.callID), slog.Any("err", err))
+	if err := a.exec(context.WithoutCancel(ctx), r); err != nil {
+		a.lost(r, err)
 	}
 }
