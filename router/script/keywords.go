@@ -1,7 +1,7 @@
 package script
 
 // keywords are the words that have a meaning of their own: a define cannot
-// replace them, and a route cannot be named by one without quotes.
+// replace them. What more cannot name a route stands in reserved.
 var keywords = map[string]bool{
 	"if": true, "else": true, "switch": true, "case": true, "default": true, "while": true,
 	"break": true, "return": true, "exit": true, "drop": true,

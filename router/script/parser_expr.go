@@ -366,7 +366,7 @@ func (p *parser) arg(fn string) Expr {
 	}
 	end := p.peek(1).kind
 	if (end == tComma || end == tRParen) && (t.kind == tIdent && boolWordless(t.text)) {
-		if fn == "route" && keywords[t.text] {
+		if fn == "route" && reserved[t.text] {
 			p.fail(t.pos, "%q is a word of the language", t.text).hint("a route of that name needs quotes: route(%q)", t.text)
 			return &IntLit{Pos: t.pos}
 		}

@@ -307,7 +307,13 @@ func (p *parser) routeName(k RouteKind) (string, Pos) {
 	case k == RouteEvent:
 		p.unexpected("an event's name").hint("as in event_route[xhttp:request]")
 		return "", t.pos
-	case t.kind == tIdent && keywords[t.text]:
+	case t.kind == tIdent && !boolWordless(t.text):
+		p.next()
+		if n := boolWords[t.text]; n != 0 {
+			return itoa(n), t.pos // a number everywhere
+		}
+		return "", t.pos
+	case t.kind == tIdent && reserved[t.text]:
 		p.fail(t.pos, "%q is a word of the language", t.text).hint("a route of that name needs quotes: [%q]", t.text)
 		return "", t.pos
 	case t.kind == tIdent, t.kind == tString:
