@@ -38,6 +38,8 @@ func (m *maxfwd) Exports() *module.Exports {
 			process("process_maxfwd", "the same as mf_process_maxfwd_header"),
 			process("maxfwd_process", "the same as mf_process_maxfwd_header"),
 			{Name: "is_maxfwd_lt", Help: "true when Max-Forwards is below a value", Args: value, In: run.RequestRoute | run.FailureRoute | run.BranchRoute, New: m.newIsLess},
+			{Name: "mf_lowlimit", Help: "the same as is_maxfwd_lt", Args: value, In: run.RequestRoute | run.FailureRoute | run.BranchRoute, New: m.newIsLess},
+			{Name: "maxfwd_at_least", Help: "the same as is_maxfwd_lt", Args: value, In: run.RequestRoute | run.FailureRoute | run.BranchRoute, New: m.newIsLess},
 		},
 	}
 }
