@@ -54,8 +54,24 @@ func takeOwnAttrs(u *db.User) {
 // cleared. acc and missed_calls are the operator's books and stay.
 var userTables = []string{
 	"dbaliases", "uri", "grp", "usr_preferences", "speed_dial", "silo", "cpl",
-	"userblocklist", "userblacklist", "presentity", "xcap", "subscriber",
+	"userblocklist", "userblacklist", "presentity", "xcap", "dr_groups", "imc_members", "subscriber",
 }
+
+// presenceTables hold who watches whom: rows go with either side. The address
+// is as a URI, then in its parts.
+var presenceTables = []struct {
+	table, where string
+	columns      []string
+}{
+	{"watchers", watching, watchingColumns},
+	{"active_watchers", watching, watchingColumns},
+	{"rls_watchers", watching, watchingColumns},
+	{"pua", "pres_uri = ? OR watcher_uri = ?", []string{"pres_uri", "watcher_uri"}},
+}
+
+const watching = "presentity_uri = ? OR watcher_username = ? AND watcher_domain = ?"
+
+var watchingColumns = []string{"presentity_uri", "watcher_username", "watcher_domain"}
 
 // contactTables leave the domain empty where usrloc runs without use_domain.
 var contactTables = []string{"location_attrs", "location", "aliases"}
@@ -91,6 +107,18 @@ func (k *Directory) removeUser(ctx context.Context, tx *db.Tx, a db.Address, cou
 			if err := remove(ctx, tx, counts, table, contacts, a.User, a.Domain); err != nil {
 				return err
 			}
+		}
+	}
+	for _, p := range presenceTables {
+		if !k.found.Has(p.table, p.columns...) {
+			continue
+		}
+		args := []any{"sip:" + a.String(), a.User, a.Domain}
+		if len(p.columns) == 2 {
+			args = []any{args[0], args[0]}
+		}
+		if err := remove(ctx, tx, counts, p.table, p.where, args...); err != nil {
+			return err
 		}
 	}
 	for _, table := range userTables {

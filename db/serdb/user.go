@@ -49,6 +49,7 @@ func (w *writer) insertURI(ctx context.Context, uid, did, user string, flags int
 // dependents are rows that hang on rows of the user; they go first.
 var dependents = []struct{ table, where string }{
 	{"uri_attrs", "EXISTS (SELECT 1 FROM uri AS u WHERE u.uid = ? AND u.username = uri_attrs.username AND u.did = uri_attrs.did AND u.scheme = uri_attrs.scheme)"},
+	{"aliases", "EXISTS (SELECT 1 FROM uri AS u JOIN domain AS d ON d.did = u.did WHERE u.uid = ? AND u.username = aliases.username AND d.domain = aliases.domain)"},
 	{"presentity_contact", "pres_id IN (SELECT pres_id FROM presentity WHERE uid = ?)"},
 	{"presentity_notes", "pres_id IN (SELECT pres_id FROM presentity WHERE uid = ?)"},
 	{"presentity_extensions", "pres_id IN (SELECT pres_id FROM presentity WHERE uid = ?)"},
@@ -95,7 +96,7 @@ func (s *Directory) removeUID(ctx context.Context, tx *db.Tx, uid string, counts
 		}
 	}
 	for _, d := range dependents {
-		if s.found.Has(d.table) && (d.table == "uri_attrs" || s.found.Has("presentity") && s.found.Has(d.table, "pres_id")) {
+		if s.found.Has(d.table) && (d.table == "uri_attrs" || d.table == "aliases" && s.found.Has("aliases", "username", "domain") || s.found.Has("presentity") && s.found.Has(d.table, "pres_id")) {
 			if err := remove(ctx, tx, counts, d.table, d.where, uid); err != nil {
 				return err
 			}
