@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sipd/ctl/output"
 	"sipd/db"
 	"sipd/db/directory"
 	"sipd/db/serdb"
@@ -433,15 +432,6 @@ func (r *Rows) touch(ctx context.Context, tx *db.Tx) error {
 	return nil
 }
 
-// flagsShown writes the flags of a row with letters, for people.
-func (r *Rows) flagsShown(columns []string, row []any) {
-	for i, c := range columns {
-		if n, ok := row[i].(int64); ok && r.place.flags && (c == "flags" || c == "default_flags") {
-			row[i] = serdb.FormatFlags(uint32(n))
-		}
-	}
-}
-
 // alive leaves out rows that are marked as deleted.
 func (r *Rows) alive(where []table.Cond) []table.Cond {
 	if !r.place.flags {
@@ -458,35 +448,6 @@ type tooMany struct {
 
 func (e tooMany) Error() string {
 	return fmt.Sprintf("%d rows (%s) are meant; to remove them all: --yes", e.n, e.thing)
-}
-
-// print lists rows.
-func (a *App) printRows(ctx context.Context, r *Rows, where []table.Cond, l *listFlags) error {
-	columns := l.columns
-	if len(columns) == 0 {
-		columns = r.shown(a.set.output == output.Table, l.secrets)
-	}
-	more, err := r.conds(l.where)
-	if err != nil {
-		return err
-	}
-	if where = append(where, more...); !l.deleted {
-		where = r.alive(where)
-	}
-	w := output.New(a.Out, a.set.output, columns...)
-	q := table.Query{Columns: columns, Where: where, Sort: l.sort, Limit: l.limit, Offset: l.offset}
-	for row, err := range r.t.Rows(ctx, q) {
-		if err != nil {
-			return err
-		}
-		if a.set.output.Screen() {
-			r.flagsShown(columns, row)
-		}
-		if err := w.Row(row...); err != nil {
-			return err
-		}
-	}
-	return w.Close()
 }
 
 // schemaColumns are the columns that the noun's tables have in any flavour,
