@@ -34,6 +34,7 @@ type nathelper struct {
 	received pv.Setter
 	location locations
 	socket   *transport.Socket
+	raw      *rawSocket // of natping_socket, nil without
 	pinger   *usrloc.Pinger
 	on       atomic.Bool
 }
@@ -74,7 +75,7 @@ func (n *nathelper) params() []module.Param {
 		{Name: "natping_interval", Help: "seconds between two pings of a contact, 0 for none", Value: &n.interval, Min: 0, Max: 86400},
 		{Name: "ping_nated_only", Help: "1: only contacts with nat_bflag of usrloc", Value: &n.natedOnly},
 		{Name: "natping_processes", Help: "accepted; pings are spread over the interval", Value: &n.processes, Min: 0, Max: 64},
-		{Name: "natping_socket", Help: "empty; forged source addresses are refused", Value: &n.rawSocket},
+		{Name: "natping_socket", Help: "IPv4 address, with a port, that pings of four octets say they come from; needs CAP_NET_RAW", Value: &n.rawSocket},
 		{Name: "force_socket", Help: "listening socket to ping from: udp:ADDRESS:PORT", Value: &n.forceSocket},
 		{Name: "received_avp", Help: "attribute for the address of fix_nated_register; the same as of registrar", Value: &n.receivedAVP},
 		{Name: "sipping_bflag", Help: "branch flag: ping with a SIP request", Value: &n.sipFlag, Min: -1, Max: 31},
@@ -83,7 +84,7 @@ func (n *nathelper) params() []module.Param {
 		{Name: "natping_disable_bflag", Help: "branch flag: do not ping", Value: &n.noFlag, Min: -1, Max: 31},
 		{Name: "nortpproxy_str", Help: "line that fix_nated_sdp(4) adds", Value: &n.nortpproxy},
 		{Name: "keepalive_timeout", Help: "seconds after which a contact that answers no SIP request over UDP ends; 0 for never", Value: &n.keepalive, Max: 86400},
-		{Name: "udpping_from_path", Help: "0; forged source addresses are refused", Value: &n.fromPath},
+		{Name: "udpping_from_path", Help: "0; forging the address of a proxy on the way is refused", Value: &n.fromPath},
 		{Name: "ignore_path", Help: "1: ping the contact itself, not its Path", Value: &n.ignorePath},
 		{Name: "append_sdp_oldmediaip", Help: "1: fix_nated_sdp keeps the old address in a=oldmediaip", Value: &n.oldIP},
 		{Name: "filter_server_id", Help: "1: only contacts that this server_id registered", Value: &n.filterID},
@@ -117,8 +118,8 @@ func (n *nathelper) functions() []module.Function {
 func (n *nathelper) Init(_ context.Context, h *module.Host) error {
 	n.host = h
 	switch {
-	case n.rawSocket != "" || n.fromPath:
-		return errors.New("natping_socket and udpping_from_path forge source addresses, which needs a raw socket; leave them out: pings leave by the socket that the contact registered on")
+	case n.fromPath:
+		return errors.New("udpping_from_path forges the source address of a proxy on the way; leave it out: pings go to the first Path, and natping_socket names another source")
 	case n.keepalive > 0 && (n.interval == 0 || n.sipFlag < 0):
 		return errors.New("keepalive_timeout waits for replies to SIP requests; set natping_interval and sipping_bflag too")
 	case n.sipFlag >= 0 && n.interval > 0 && n.sipFrom == "":

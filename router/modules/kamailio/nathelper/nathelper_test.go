@@ -2,8 +2,10 @@ package nathelper_test
 
 import (
 	"fmt"
+	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"sipd/router/livetest"
 	"sipd/router/module/moduletest"
@@ -113,14 +115,51 @@ request_route {
 	})
 }
 
+// TestForeignSource: pings say that they come from natping_socket.
+func TestForeignSource(t *testing.T) {
+	if c, err := net.ListenIP("ip4:253", &net.IPAddr{IP: net.IPv4(127, 0, 0, 1)}); err != nil {
+		t.Skipf("skipped: no raw sockets for this user: %v", err)
+	} else if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	livetest.Each(t, `
+loadmodule "sl.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+loadmodule "nathelper.so"
+modparam("nathelper", "natping_interval", 1)
+modparam("nathelper", "natping_socket", "127.0.0.99:5099")
+request_route { save("location"); }
+`, func(t *testing.T, d *livetest.Daemon) {
+		phone, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer phone.Close()
+		if err := phone.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		p := d.Peer(t)
+		p.Send(fmt.Sprintf("REGISTER sip:ADDR SIP/2.0\nVia: SIP/2.0/UDP ME;branch=z9hG4bK1\nFrom: <sip:a@b>;tag=1\nTo: <sip:a@b>\nCall-ID: raw\nCSeq: 1 REGISTER\nMax-Forwards: 9\nContact: <sip:a@%s>\nExpires: 60\n", phone.LocalAddr()))
+		p.Want("SIP/2.0 200 ")
+		b := make([]byte, 100)
+		n, from, err := phone.ReadFromUDP(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(b[:n]) != "\x00\x00\x00\x00" || from.String() != "127.0.0.99:5099" {
+			t.Errorf("%q came from %s", b[:n], from)
+		}
+	})
+}
+
 func TestRefusals(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		value any
 		want  string
 	}{
-		{"natping_socket", "1.2.3.4:5", "raw socket"},
-		{"udpping_from_path", 1, "raw socket"},
+		{"udpping_from_path", 1, "leave it out"},
 		{"keepalive_timeout", 9, "sipping_bflag"},
 		{"received_avp", "$ru", "want one attribute"},
 		{"alias_name", "a;b", "cannot be the name"},
@@ -133,6 +172,10 @@ func TestRefusals(t *testing.T) {
 	r := moduletest.New(t, usrloc.New(), nathelper.New()).Param("nathelper", "natping_interval", 9).Param("nathelper", "ping_nated_only", 1)
 	if err := r.TryStart(); err == nil || !strings.Contains(err.Error(), "nat_bflag") {
 		t.Errorf("ping_nated_only: %v", err)
+	}
+	r = moduletest.New(t, usrloc.New(), nathelper.New()).Param("nathelper", "natping_interval", 9).Param("nathelper", "natping_socket", "[::1]:5060")
+	if err := r.TryStart(); err == nil || !strings.Contains(err.Error(), "no IPv4 address") {
+		t.Errorf("natping_socket: %v", err)
 	}
 	r = moduletest.New(t, nathelper.New())
 	if _, err := r.Compile("fix_nated_register"); err == nil || !strings.Contains(err.Error(), "received_avp") {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -20,6 +21,17 @@ func (n *nathelper) initPing() error {
 	n.pinger.Transport, n.pinger.Method, n.pinger.From = n.host.Env.Transport, n.sipMethod, n.sipFrom
 	n.on.Store(true)
 	n.host.Hooks.PreReply = append(n.host.Hooks.PreReply, n.preReply)
+	if n.rawSocket != "" {
+		from, err := parseRaw(n.rawSocket)
+		if err != nil {
+			return err
+		}
+		if !n.host.CheckOnly && n.host.Env.Transport != nil {
+			if n.raw, err = openRaw(from); err != nil {
+				return err
+			}
+		}
+	}
 	if n.forceSocket == "" {
 		return nil
 	}
@@ -35,6 +47,14 @@ func (n *nathelper) initPing() error {
 		return fmt.Errorf("force_socket %s is not a socket that the daemon listens on", n.forceSocket)
 	}
 	return nil
+}
+
+// Close closes the raw socket.
+func (n *nathelper) Close() error {
+	if n.raw == nil {
+		return nil
+	}
+	return n.raw.close()
 }
 
 // preReply swallows the replies to pings, and notes whose phone sent them.
@@ -123,6 +143,8 @@ func (n *nathelper) send(ctx context.Context, t *usrloc.Table, c *usrloc.Contact
 		return t.Shorten(ctx, c, now+graceTime)
 	case bySIP:
 		return n.pinger.Ping(c, d, c.URI(), !n.ignorePath)
+	case d.Proto == transport.UDP && n.raw != nil && d.Addr.Addr().Unmap().Is4():
+		return n.raw.send(netip.AddrPortFrom(d.Addr.Addr().Unmap(), d.Addr.Port()), []byte{0, 0, 0, 0})
 	case d.Proto == transport.UDP:
 		return n.host.Env.Transport.Send(d, []byte{0, 0, 0, 0})
 	}
