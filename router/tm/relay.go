@@ -87,7 +87,12 @@ func (tb *Table) relayACK(c *run.Context, to Target) int {
 // and sends them.
 func (t *Transaction) fork(c *run.Context, to Target) int {
 	first := len(t.legs)
-	t.main, t.flags = c.Main, c.Flags
+	t.flags = c.Flags
+	if c.Route&(run.FailureRoute|run.BranchFailureRoute) == 0 {
+		// What a failure route makes of them is for its own legs: the next one
+		// sees the request as it was relayed first.
+		t.main = c.Main
+	}
 	t.adv = sendOptions{c.SendSock, c.AdvHost, c.AdvPort, c.AddLocalRport, c.FwdNoConnect, c.RecordRoute}
 	t.msg = c.Msg
 	c.Err, c.ErrText = 0, ""
@@ -133,7 +138,7 @@ func (t *Transaction) fork(c *run.Context, to Target) int {
 	}
 	if !started {
 		t.legs = t.legs[:first]
-		return c.Fail(477, "")
+		return c.Fail(477, "Unfortunately error on sending to next hop occurred")
 	}
 	c.Err, c.ErrText = 0, ""
 	t.firstOf = first
