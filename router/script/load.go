@@ -200,6 +200,9 @@ func (c *Config) set(it *Setting) {
 		return
 	}
 	c.settings[name] = v
+	if why, tell, does := without(it.Name); tell && v.Text() != does && v.Text() != "" {
+		c.Warnings.add(it.NamePos, "core parameter %s has no effect", it.Name).hint("%s", why)
+	}
 	switch {
 	case s.note == old:
 		c.Warnings.add(it.NamePos, "core parameter %s has no effect", it.Name).hint("set it with modparam(%q, …)", "tls")
