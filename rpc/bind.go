@@ -249,8 +249,8 @@ func (w *Wire) badParam(i int, p Param, raw Value, err error) *Fault {
 	switch w.Kind {
 	case BinRPC:
 		name := p.Type.typeName()
-		if raw != nil && (p.Convert || w.AutoConvert) {
-			name = valueName(raw) // the elders then name what came
+		if p.Convert || w.AutoConvert {
+			name = valueName(raw) // the elders then name what came, "any" when nothing did
 		}
 		return Faultf(400, "error at parameter %d: expected %s type but %s", i, name, err)
 	case Line:

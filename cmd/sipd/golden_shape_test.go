@@ -174,7 +174,8 @@ func xmlElement(d *xml.Decoder) string {
 			switch tok.Name.Local {
 			case "name":
 				parts = append(parts, place(inner)+":")
-			case "int", "i4", "double", "boolean", "string", "nil":
+			case "nil": // a real Kamailio has an empty value
+			case "int", "i4", "double", "boolean", "string":
 				parts = append(parts, tok.Name.Local)
 			default:
 				parts = append(parts, inner)

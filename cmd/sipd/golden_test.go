@@ -14,7 +14,15 @@ import (
 	"sipd/rpc/rpctest"
 )
 
-const goldenConfig = httpOnSIP + `
+var goldenConfig = strings.Replace(httpOnSIP, "{ sl_send_reply", `{
+	if (method == "INVITE") {
+		dlg_manage();
+		set_dlg_profile("caller", "$fU");
+		t_relay();
+		exit;
+	}
+	if (method == "ACK") { exit; }
+	sl_send_reply`, 1) + `
 loadmodule "tm.so"
 loadmodule "tmx.so"
 loadmodule "kex.so"
@@ -26,6 +34,31 @@ loadmodule "usrloc.so"
 loadmodule "registrar.so"
 loadmodule "maxfwd.so"
 loadmodule "cfg_rpc.so"
+loadmodule "db_sqlite.so"
+loadmodule "rr.so"
+loadmodule "dialog.so"
+loadmodule "domain.so"
+loadmodule "dispatcher.so"
+loadmodule "permissions.so"
+loadmodule "htable.so"
+loadmodule "mtree.so"
+loadmodule "nathelper.so"
+loadmodule "rtpengine.so"
+loadmodule "cfgutils.so"
+loadmodule "presence.so"
+loadmodule "pike.so"
+modparam("domain|dispatcher|permissions|htable|mtree|presence", "db_url", "DBURL")
+modparam("permissions", "db_mode", 1)
+modparam("htable", "htable", "a=>size=4;autoexpire=7200;")
+modparam("htable", "htable", "b=>size=4;dbtable=htable;")
+modparam("mtree", "mtree", "name=mt;dbtable=mtree")
+modparam("rtpengine", "rtpengine_sock", "udp:127.0.0.1:16099")
+modparam("rtpengine", "rtpengine_tout_ms", 10)
+modparam("rtpengine", "rtpengine_retr", 1)
+modparam("dialog", "profiles_with_value", "caller")
+modparam("domain", "register_myself", 0)
+modparam("tm", "fr_timer", 600000)
+modparam("tm", "fr_inv_timer", 600000)
 modparam("usrloc", "preload", "location")
 modparam("counters", "script_counter", "scr.cnt1 first script counter")
 modparam("statistics", "variable", "mystat")
@@ -55,6 +88,18 @@ alias=example.test
 auto_aliases=no
 `
 
+// goldenRows are the tables that the recorded server had, whose set of
+// destinations without attributes stood first under the number 2.
+var goldenRows = []string{
+	"INSERT INTO address (grp, ip_addr, mask, port, tag) VALUES (1, '127.0.0.1', 32, 0, 'local'), (2, '192.0.2.7', 32, 0, NULL), (1, '10.1.0.0', 16, 5060, 'net'), (2, 'trusted.test', 32, 0, 'dom')",
+	"INSERT INTO trusted (src_ip, proto, from_pattern, ruri_pattern, tag, priority) VALUES ('127.0.0.1', 'any', '^sip:.*', NULL, 'tt', 0)",
+	"INSERT INTO dispatcher (setid, destination, flags, priority, attrs) VALUES (1, 'sip:127.0.0.1:16090', 0, 5, 'duid=a;weight=50'), (1, 'sip:127.0.0.1:16091', 0, 10, 'duid=b'), (0, 'sip:127.0.0.1:16092;transport=tcp', 8, 0, '')",
+	"INSERT INTO mtree (tprefix, tvalue) VALUES ('1', 'nanp'), ('49', 'germany'), ('4930', 'berlin')",
+	"INSERT INTO domain (domain, did) VALUES ('example.test', 'example.test'), ('beta.test', 'beta.test'), ('alpha.test', 'alpha.test')",
+	"INSERT INTO domain_attrs (did, name, type, value) VALUES ('alpha.test', 'color', 2, 'red')",
+	"INSERT INTO htable (key_name, key_type, value_type, key_value, expires) VALUES ('alice', 0, 0, 'wonder', 0), ('bob', 0, 1, '42', 0)",
+}
+
 // callsOtherwise are recorded calls that answer otherwise here, on all wires or
 // on one, and why.
 var callsOtherwise = map[string]string{
@@ -81,6 +126,16 @@ var callsOtherwise = map[string]string{
 	`core.printi ["x"] line`:                             "text that is no number is 0",
 	`core.prints [5] line`:                               "each argument is text",
 	`core.echo [1.5] line`:                               "each argument is text",
+	`dlg.dlg_list [] JSON-RPC`:                           "a missing parameter is a fault",
+	`dlg.dlg_list [] XML-RPC`:                            "a missing parameter is a fault",
+	`dlg.is_alive ["dlg-call-1", "uactag", "uastag"]`:    "nobody acknowledged the dialog, which is not confirmed therefore",
+	`dlg.profile_list ["caller"] JSON-RPC`:               "the dialogs stand in another order",
+	`dlg.profile_list ["caller"] XML-RPC`:                "the dialogs stand in another order",
+	`dlg.end_dlg ["x", "y"] JSON-RPC`:                    "text for a number is a fault",
+	`dlg.end_dlg ["x", "y"] line`:                        "text that is no number is 0",
+	`htable.seti ["a", "k2", "notint"] JSON-RPC`:         "text for a number is a fault",
+	`htable.seti ["a", "k2", "notint"] line`:             "text that is no number is 0",
+	`mtree.match ["mt", "4930123", 0] XML-RPC`:           "several values are an array",
 	`tm.t_uac_wait line`:                                 "the answer is waited for; a real ctl cannot over any of its wires",
 	`cfg.reset ["registrar"]`:                            "a real 5.6.3 cannot reset it",
 	`stats.fetch ["all"]`:                                "other statistics are there",
@@ -109,10 +164,13 @@ var goldenState = map[string][]string{
 		"cfg.set_delayed custom var1 50", "cfg.set_delayed custom var2 later",
 		"cfg.set_delayed custom[1] var1 51", "cfg.set_delayed other limit 7",
 	},
-	"cfg.diff.txt 2":  {"cfg.rollback"},
-	"dns.debug.txt 0": {"dns.delete_all", "dns.add_a added.test 300 192.0.2.9 0", "dns.add_a localhost 60 127.0.0.1 1"},
-	"dns.view.txt 0":  {"dns.delete_all", "dns.add_a added.test 300 192.0.2.9 0", "dns.add_a localhost 60 127.0.0.1 1"},
-	"tm.list.txt 0":   {"tm.t_uac_start OPTIONS sip:SILENT . . 'From: <sip:rpc@example.test>\r\nTo: <sip:a@b>\r\n' ''"},
+	"htable.seti.txt 2":    {"htable.seti a k1 42", "htable.sets a k2 text"},
+	"rtpengine.show.txt 0": {"rtpengine.enable udp:127.0.0.1:16099 1"},
+	"htable.setex.txt 0":   {"htable.sets a k1 text"},
+	"cfg.diff.txt 2":       {"cfg.rollback"},
+	"dns.debug.txt 0":      {"dns.delete_all", "dns.add_a added.test 300 192.0.2.9 0", "dns.add_a localhost 60 127.0.0.1 1"},
+	"dns.view.txt 0":       {"dns.delete_all", "dns.add_a added.test 300 192.0.2.9 0", "dns.add_a localhost 60 127.0.0.1 1"},
+	"tm.list.txt 0":        {"tm.t_uac_start OPTIONS sip:SILENT . . 'From: <sip:rpc@example.test>\r\nTo: <sip:a@b>\r\n' ''"},
 }
 
 // sections are the parts of a recorded call, by their heads.
@@ -180,6 +238,7 @@ func goldenRound(t *testing.T, wires []string, used map[string]bool) {
 	for _, aor := range []string{"alice", "bob"} {
 		g.sipcmd(t, "ul.add", "location", aor, "sip:"+aor+"@127.0.0.1:16081", "3600", "0.7", "", "0", "0", "-1")
 	}
+	g.dialogs(t)
 	open := dialPatiently(t, "tcp", g.Addr) // for core.tcp_list
 	defer open.Close()
 	g.sipcmd(t, "dns.add_a", "localhost", "60", "127.0.0.1", "1")

@@ -28,7 +28,13 @@ type golden struct {
 func serveGolden(t *testing.T) *golden {
 	t.Helper()
 	dir := shortDir(t)
-	config, port := withPorts(t, strings.ReplaceAll(goldenConfig, "DIR", dir))
+	uas := answering(t)
+	url := "sqlite://" + filepath.Join(dir, "sipd.db")
+	sipctl(t, url, "", "db", "create", "--flavour", "kamailio", "--group", "standard,extra,presence")
+	for _, row := range goldenRows {
+		sqlite(t, filepath.Join(dir, "sipd.db"), strings.ReplaceAll(row, "127.0.0.1:16090", uas))
+	}
+	config, port := withPorts(t, strings.NewReplacer("DIR", dir, "DBURL", url).Replace(goldenConfig))
 	quiet, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -36,10 +42,34 @@ func serveGolden(t *testing.T) *golden {
 	t.Cleanup(func() { _ = quiet.Close() })
 	g := &golden{
 		server: serve(t, configFile(t, config), "-l", "udp:ADDR", "-l", "tcp:ADDR"), port: port,
-		uas: answering(t), silent: quiet.LocalAddr().String(), clients: make(map[string]*binrpc.Client),
+		uas: uas, silent: quiet.LocalAddr().String(), clients: make(map[string]*binrpc.Client),
 	}
 	g.Conf, g.Ctl = dir, dir+"/ctl"
 	return g
+}
+
+// dialogs makes the dialogs that the recorded server had: one that rings for
+// ever, and one that stands.
+func (g *golden) dialogs(t *testing.T) {
+	t.Helper()
+	for callID, to := range map[string]string{"ring-0": "ring@" + g.silent, "dlg-call-1": "bob@" + g.uas} {
+		send(t, g.Addr, strings.ReplaceAll(strings.NewReplacer("TO", to, "DLG", callID).Replace(`INVITE sip:TO SIP/2.0
+Via: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK-DLG
+Max-Forwards: 70
+From: <sip:alice@example.test>;tag=uactag
+To: <sip:TO>
+Call-ID: DLG
+CSeq: 1 INVITE
+Contact: <sip:alice@127.0.0.1:9>
+Content-Length: 0
+
+`), "\n", "\r\n"))
+	}
+	for end := time.Now().Add(2 * time.Minute); !strings.Contains(g.sipcmd(t, "dlg.list"), "uastag") || strings.Count(g.sipcmd(t, "dlg.list"), "call-id") < 2; {
+		if time.Now().After(end) {
+			t.Fatalf("the dialogs do not stand: %s\n%s", g.sipcmd(t, "dlg.list"), g.Log)
+		}
+	}
 }
 
 // here is a recorded text with the addresses of this run.

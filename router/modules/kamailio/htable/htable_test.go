@@ -121,7 +121,7 @@ func TestRPC(t *testing.T) {
 		{"htable.setex", []any{"a", "k2", 100}, "str 'Ok'"},
 		{"htable.setex", []any{"a", "none", 100}, "500 Failed to set expire for the item"},
 		{"htable.delete", []any{"a", "k3"}, "str 'Ok. Key deleted.'"},
-		{"htable.delete", []any{"a", "k3"}, "str 'Key not found in htable.'"},
+		{"htable.delete", []any{"a", "k3"}, "404 Key not found in htable."},
 		{"htable.listTables", nil, "struct { avp 'name' str 'b' avp 'dbtable' str '' avp 'dbmode' int 0 avp 'expire' int 0 avp 'updateexpire' int 1 avp 'size' int 16 avp 'dmqreplicate' int 0 struct } struct { avp 'name' str 'a' avp 'dbtable' str '' avp 'dbmode' int 0 avp 'expire' int 7200 avp 'updateexpire' int 1 avp 'size' int 16 avp 'dmqreplicate' int 0 struct }"},
 		{"htable.stats", nil, "struct { avp 'name' str 'b' avp 'slots' int 16 avp 'all' int 1 avp 'min' int 0 avp 'max' int 1 struct } struct { avp 'name' str 'a' avp 'slots' int 16 avp 'all' int 2 avp 'min' int 0 avp 'max' int 1 struct }"},
 		{"htable.flush", []any{"a"}, "str 'Ok. Htable flushed.'"},

@@ -34,7 +34,7 @@ func (h *htable) methods() []*rpc.Method {
 		m("get", "Shows an item.", key, noKey, get),
 		m("delete", "Removes an item.", key, noKey, func(_ context.Context, t *table, c *rpc.Call) error {
 			if !t.remove(keyOf(c)) {
-				return text(c, "Key not found in htable.")
+				return &rpc.Fault{Code: 404, Text: "Key not found in htable."}
 			}
 			return text(c, "Ok. Key deleted.")
 		}),

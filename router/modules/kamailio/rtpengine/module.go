@@ -315,7 +315,7 @@ func (m *mod) rpc() []*rpc.Method {
 	which := []rpc.Param{{Name: "proxy_url", Help: "a relay's URL, or all", Type: rpc.TString}}
 	return []*rpc.Method{
 		{Name: "rtpengine.show", Help: "Shows relays.", Params: which, List: true, Handler: m.show, Example: "all", Reply: "struct {url: text, set: int, index: int, weight: int, disabled: int, recheck_ticks: int or text}"},
-		{Name: "rtpengine.enable", Help: "Turns relays on (1) or off (0).", Params: append(which, rpc.Param{Name: "enable", Type: rpc.TInt}), List: true, Changes: true, Handler: m.enable, Example: "all 1", Reply: "struct {url: text, status: text}"},
+		{Name: "rtpengine.enable", Help: "Turns relays on (1) or off (0).", Params: append(which, rpc.Param{Name: "enable", Type: rpc.TInt}), Changes: true, Handler: m.enable, Example: "all 1", Reply: "struct {url: text, status: text}"},
 		{Name: "rtpengine.ping", Help: "Asks relays whether they live.", Params: which, List: true, Handler: m.ping, Example: "all", Reply: "struct {url: text, status: text}"},
 		{Name: "rtpengine.reload", Help: "Reads the relays from the table again.", Changes: true, Handler: m.reload, Reply: "text"},
 		{Name: "rtpengine.get_hash_total", Help: "Tells how many calls are remembered.", Handler: m.total, Reply: "int"},
