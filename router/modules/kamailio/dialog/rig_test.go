@@ -1,6 +1,9 @@
 package dialog_test
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -155,5 +158,35 @@ func TestNoTransaction(t *testing.T) {
 	}
 	if list, err := r.RPCCall("dlg.list"); err != nil || len(list) != 0 || size() != rpc.Int(0) {
 		t.Errorf("after the script there are %v, %v, and %v in the profile", list, err, size())
+	}
+}
+
+// TestDump: the members are those of Kamailio 5.6.3, in its order.
+func TestDump(t *testing.T) {
+	r := rig(t).Start()
+	r.Message(moduletest.Invite)
+	r.Call("dlg_manage")
+	r.Call("set_dlg_profile", "caller", "$fU")
+	r.SetVar("$dlg_var(x)", "<\"1\">")
+	file := filepath.Join(t.TempDir(), "dump")
+	for range 2 { // it appends
+		if v, err := r.RPCCall("dlg.dump_file", rpc.String(file)); err != nil || len(v) != 0 {
+			t.Fatalf("dlg.dump_file = %v, %v", v, err)
+		}
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Split(regexp.MustCompile(`("h_id"|"init_ts"|"dflags"|"socket"):("[^"]*"|\d+)`).ReplaceAllString(string(b), "$1:N"), "\n")
+	const want = `{"h_entry":1262,"h_id":N,"ref":1,"call_id":"a84b4c76e66710@192.0.2.1","from_uri":"sip:alice@example.com","to_uri":"sip:bob@example.com","state":1,` +
+		`"start_ts":0,"init_ts":N,"end_ts":0,"timeout":0,"lifetime":43200,"dflags":N,"sflags":0,"iflags":0,` +
+		`"caller":{"tag":"1928301774","contact":"sip:alice@192.0.2.1:5060","cseq":"314159","route_set":"","socket":N},` +
+		`"callee":{"tag":"","contact":"","cseq":"","route_set":"","socket":N},"profiles":{"caller":"alice"},"variables":{"x":"<\"1\">"}}`
+	if len(got) != 3 || got[0] != want || got[1] != want {
+		t.Errorf("the file has\n%s\nwant twice\n%s", strings.Join(got, "\n"), want)
+	}
+	if _, err := r.RPCCall("dlg.dump_file", rpc.String(t.TempDir())); err == nil || !strings.Contains(err.Error(), "cannot be written") {
+		t.Errorf("into a folder: %v", err)
 	}
 }
