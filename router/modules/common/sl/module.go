@@ -6,9 +6,12 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"hash/maphash"
+	"sync"
 
 	"sipd/router/module"
+	"sipd/router/pv"
 	"sipd/router/run"
 	"sipd/router/stat"
 	"sipd/router/transport"
@@ -19,6 +22,9 @@ type sl struct {
 	defaultCode   int
 	defaultReason string
 	bindTM        bool
+	rich          int
+	callbacks     [2]string
+	events        func() events // looked up once
 
 	tag   string // what every To-tag of this instance starts with
 	seed  maphash.Seed
@@ -43,13 +49,22 @@ func (s *sl) Exports() *module.Exports {
 			{Name: "default_code", Help: "status code where the one given is none", Value: &s.defaultCode, Min: 100, Max: 699},
 			{Name: "default_reason", Help: "reason phrase where none is given", Value: &s.defaultReason},
 			{Name: "bind_tm", Help: "1 lets send_reply answer through the transaction", Value: &s.bindTM},
+			{Name: "rich_redirect", Help: "only 0: the contacts of a redirection have no flags or Path", Value: &s.rich, Max: 0},
+			{Name: "event_callback_fl_ack", Help: "refused: write event_route[sl:filtered-ack]", Value: &s.callbacks[0], Check: s.noCallback},
+			{Name: "event_callback_lres_sent", Help: "refused: write event_route[sl:local-response]", Value: &s.callbacks[1], Check: s.noCallback},
 		},
 		Functions: []module.Function{
 			{Name: "sl_send_reply", Help: "reply without state", Args: reply, In: run.RequestRoute, New: s.newStateless},
 			{Name: "sl_reply", Help: "the same as sl_send_reply", Args: reply, In: run.RequestRoute, New: s.newStateless},
 			{Name: "send_reply", Help: "reply through the transaction where there is one, else without state", Args: reply, In: in, New: s.newSendReply},
+			{Name: "send_reply_mode", Help: "send_reply, and for its connection: 1 none is opened for it, 2 it is closed behind it", Args: append(reply[:2:2], module.Arg{Name: "mode", Type: module.ArgInt}), In: in, New: s.newSendReplyMode},
+			{Name: "sl_forward_reply", Help: "send the reply that came on now, with another code of its class and reason", Args: []module.Arg{
+				{Name: "code", Type: module.ArgFormat, Optional: true},
+				{Name: "reason", Type: module.ArgFormat, Optional: true},
+			}, In: run.ReplyRoute | run.CoreReplyRoute, New: s.newForwardReply},
 			{Name: "sl_reply_error", Help: "reply what the failure of the action before says", In: run.RequestRoute, New: s.newReplyError},
 		},
+		Vars: []pv.Def{{Name: "ltt", Help: "$ltt(x|s|t): To tag of a reply made here: of the transaction where there is one, without state, of the transaction", New: s.newTag}},
 		RPC: []*rpc.Method{
 			{Name: "sl.stats", Help: "Tells how many replies of each code were sent without state.", Handler: s.stats},
 		},
@@ -67,8 +82,16 @@ func (s *sl) Init(_ context.Context, h *module.Host) error {
 	s.tag, s.seed = hex.EncodeToString(b[:]), maphash.MakeSeed()
 	s.hooks = h.Hooks
 	s.send = h.Env.Transport.Send
+	s.events = sync.OnceValue(func() events { return findEvents(h.Env) })
 	h.Hooks.Stateless = s.reply
 	h.Hooks.PreRequest = append(h.Hooks.PreRequest, s.filterACK)
+	return nil
+}
+
+func (s *sl) noCallback() error {
+	if s.callbacks != [2]string{} {
+		return errors.New("it is of other script languages; write event_route[sl:filtered-ack] and event_route[sl:local-response]")
+	}
 	return nil
 }
 

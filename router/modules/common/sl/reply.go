@@ -44,6 +44,9 @@ func (s *sl) reply(c *run.Context, code int, reason string) error {
 	}
 	b := m.AppendReply(c.TakeScratch(), &r)
 	err := s.send(c.ReplyDest(), b)
+	if err == nil {
+		s.runResponse(c, b)
+	}
 	c.GiveScratch(b)
 	if err != nil {
 		s.count.failures.Inc()
@@ -89,6 +92,7 @@ func (s *sl) filterACK(c *run.Context) bool {
 		return true
 	}
 	s.count.acks.Inc()
+	s.runFiltered(c)
 	return false
 }
 

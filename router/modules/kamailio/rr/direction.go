@@ -24,9 +24,10 @@ func paramsOf(u *sip.URI) string {
 }
 
 // ownRoute are the parameters of the own Route: of the one that loose_route
-// followed, else of the first when that is ours.
+// followed; where that has none, as a request URI behind a strict router, of the
+// first when that is ours.
 func (m *rr) ownRoute(c *run.Context) (params string, ok bool) {
-	if s, ok := c.Slots[m.slot].(*state); ok && s.routed {
+	if s, ok := c.Slots[m.slot].(*state); ok && s.routed && s.route != "" {
 		return s.route, true
 	}
 	if !c.Msg.IsRequest() {

@@ -235,6 +235,9 @@ func appendRoute(msg *sip.Message, uri string) {
 
 // mine says whether a URI names this daemon.
 func (m *rr) mine(c *run.Context, u *sip.URI) bool {
+	if m.ignoreUser != "" && u.User == m.ignoreUser {
+		return false
+	}
 	return u.Scheme != sip.TEL && c.Env.Myself(u.Host, u.Port, proto(u))
 }
 

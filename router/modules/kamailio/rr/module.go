@@ -21,6 +21,7 @@ type rr struct {
 	addUsername    int
 	warnMismatch   int
 	customUserAVP  string
+	ignoreUser     string
 	forceSend      int
 	ignoreSIPS     int
 	socketNameMode int
@@ -54,6 +55,7 @@ func (m *rr) params() []module.Param {
 		{Name: "add_username", Help: "1 puts a user into Record-Route: the request URI's, or that of custom_user_avp", Value: &m.addUsername, Max: 1},
 		{Name: "enable_socket_mismatch_warning", Help: "1 warns when the second of two own Routes names no socket of this daemon", Value: &m.warnMismatch, Max: 1},
 		{Name: "custom_user_avp", Help: "attribute with the user for add_username", Value: &m.customUserAVP},
+		{Name: "ignore_user", Help: "a URI of this daemon with this user counts as somebody else's", Value: &m.ignoreUser},
 		{Name: "force_send_socket", Help: "1 sends on from the socket that a single own Route names", Value: &m.forceSend, Max: 1},
 		{Name: "ignore_sips", Help: "1 writes a sip URI also for requests to a sips URI", Value: &m.ignoreSIPS, Max: 1},
 		{Name: "sockname_mode", Help: "1 carries the socket's name in the URI (sn) and finds the socket by it", Value: &m.socketNameMode, Max: 1},

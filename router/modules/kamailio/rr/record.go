@@ -106,7 +106,7 @@ func (m *rr) user(c *run.Context) string {
 			return v.Text()
 		}
 	}
-	if u, err := c.ParsedRURI(); err == nil {
+	if u, err := c.ParsedRURI(); err == nil && u.User != m.ignoreUser {
 		return u.User
 	}
 	return ""

@@ -310,3 +310,35 @@ func BenchmarkLooseRoute(b *testing.B) {
 }
 
 func BenchmarkPrintOnly(b *testing.B) { benchmark(b, "", "") }
+
+// TestIgnoreUser: an own address with the user that is ignored is somebody
+// else's, and the user is not written.
+func TestIgnoreUser(t *testing.T) {
+	for _, tt := range []struct {
+		ignore, route, want string
+	}{
+		{"", "<sip:gone@127.0.0.1;lr>, <sip:next@h;lr>", "sip:next@h;lr"},
+		{"gone", "<sip:else@127.0.0.1;lr>, <sip:next@h;lr>", "sip:next@h;lr"},
+		{"gone", "<sip:gone@127.0.0.1;lr>, <sip:next@h;lr>", "sip:gone@127.0.0.1;lr"},
+	} {
+		m := New()
+		r := moduletest.New(t, m)
+		if tt.ignore != "" {
+			r.Param("rr", "ignore_user", tt.ignore)
+		}
+		r.Start()
+		r.Message(message("sip:b@elsewhere", "Route: "+tt.route+"\n", ";tag=tt"))
+		if rc := r.Call("loose_route"); rc != 1 || r.Ctx.Main.DstURI != tt.want {
+			t.Errorf("ignore_user %q, Route %s: %d to %s, want 1 to %s", tt.ignore, tt.route, rc, r.Ctx.Main.DstURI, tt.want)
+		}
+	}
+	m := New()
+	r := moduletest.New(t, m).Param("rr", "ignore_user", "gone").Param("rr", "add_username", 1)
+	r.Start()
+	r.Message(message("sip:gone@h", "", ""))
+	r.Ctx.Recv.Sock = udp1
+	r.Call("record_route")
+	if got, want := recordRoutes(r, udp1), "<sip:127.0.0.1:25060;lr;ftag=ft1>"; got != want {
+		t.Errorf("Record-Route %s, want %s", got, want)
+	}
+}
