@@ -15,7 +15,7 @@ type Target string
 // a repetition, negative on failure with c.Err set.
 func (tb *Table) Relay(c *run.Context, to Target) int {
 	switch c.Route {
-	case run.FailureRoute:
+	case run.FailureRoute, run.BranchFailureRoute:
 		t := Of(c)
 		if t == nil {
 			return -1

@@ -392,6 +392,7 @@ func (t *Transaction) decide(c *run.Context, i int) {
 		t.cancelPending(t.localReason(t.legs[i].code, ""))
 	}
 	if i >= 0 && t.status.Load() < 200 && t.legs[i].failN != nil {
+		t.winner, t.winnerCode = i, t.legs[i].code
 		t.failureRoute(t.legs[i].failN, t.armed1.branchFailureN, run.BranchFailureRoute, i)
 	}
 	if t.status.Load() >= 200 {

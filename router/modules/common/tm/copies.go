@@ -26,6 +26,15 @@ func (m *mod) copies() []module.Function {
 		{Name: "t_send_reply", Help: "make the transaction where there is none, and reply", Args: []module.Arg{{Name: "code", Type: module.ArgInt}, {Name: "reason", Type: module.ArgFormat}}, In: inFork, New: m.newSendReply},
 		{Name: "t_uac_send", Help: "send a request: method, request URI, next hop, socket, headers, body", Args: textArgs("method", "ruri", "nexthop", "send_socket", "headers", "body"), In: run.AnyRoute, New: m.newUACSend},
 	}
+	place := textArgs("protocol", "host_port")
+	list = append(
+		list,
+		plain("t_forward_nonack_uri", "the same as t_forward_nonack()", inRequest, m.forwardNonACK),
+		plain("t_use_uac_headers", "has no effect: CANCEL and ACK are made from the request as it was sent", run.AnyRoute, func(*run.Context) int { return 1 }),
+		module.Function{Name: "t_relay_to_avp", Help: "relay to a host:port by a protocol", Args: place, In: inRequest, New: newPlace(m.relayTo)},
+		module.Function{Name: "t_forward_nonack_to", Help: "relay anything but an ACK to a host:port by a protocol", Args: place, In: inRequest, New: newPlace(m.forwardTo)},
+		module.Function{Name: "t_replicate_to", Help: "relay a copy of the request to a host:port by a protocol", Args: place, In: inRequest, New: newPlace(m.replicateTo)},
+	)
 	for _, proto := range []string{"", "udp", "tcp", "tls"} {
 		suffix := ""
 		if proto != "" {
@@ -80,6 +89,34 @@ func (m *mod) newForwardTo(proto string) func(module.Args) (run.Func, error) {
 	}
 }
 
+func (m *mod) relayTo(c *run.Context, to tm.Target) int { return m.table.Relay(c, to) }
+
+func (m *mod) replicateTo(c *run.Context, to tm.Target) int { return m.table.Replicate(c, to) }
+
+func (m *mod) forwardTo(c *run.Context, to tm.Target) int {
+	if c.Msg.Method() == sip.ACK {
+		return -1
+	}
+	return m.table.Relay(c, to)
+}
+
+// newPlace is a function that takes a protocol and a host with a port.
+func newPlace(do func(*run.Context, tm.Target) int) func(module.Args) (run.Func, error) {
+	return func(a module.Args) (run.Func, error) {
+		return func(c *run.Context) int {
+			proto, where := strings.ToLower(a.Str(c, 0)), a.Str(c, 1)
+			host, port, err := sip.SplitHostPort(where)
+			switch {
+			case err != nil:
+				return c.Fail(400, "Bad Address")
+			case proto != "udp" && proto != "tcp" && proto != "tls":
+				return c.Fail(400, "Bad Protocol")
+			}
+			return do(c, target(proto, host, int(port)))
+		}, nil
+	}
+}
+
 func (m *mod) newSendReply(a module.Args) (run.Func, error) {
 	reply, err := m.newReply(a)
 	if err != nil {
@@ -121,12 +158,7 @@ func refusals() []module.Function {
 		{"t_relay_to_sctp", "SCTP is not served; use t_relay_to_udp, t_relay_to_tcp or t_relay_to_tls", 2},
 		{"t_replicate_sctp", "SCTP is not served; use t_replicate_udp, t_replicate_tcp or t_replicate_tls", 2},
 		{"t_forward_nonack_sctp", "SCTP is not served; use t_forward_nonack_udp, t_forward_nonack_tcp or t_forward_nonack_tls", 2},
-		{"t_relay_to_avp", "write the target into $du and call t_relay()", 2},
-		{"t_replicate_to", "use t_replicate_udp(host, port) and its like", 2},
-		{"t_forward_nonack_to", "use t_forward_nonack_udp(host, port) and its like", 2},
-		{"t_forward_nonack_uri", "use t_forward_nonack()", 0},
 		{"t_next_contact_flow", "t_next_contacts() gives each flow as a contact of its own", 0},
-		{"t_use_uac_headers", "change headers in event_route[tm:local-request]", 0},
 		{"t_write_req", "no application reads requests from a pipe; use xlog or module jsonrpcs", 2},
 		{"t_write_unix", "no application reads requests from a socket; use xlog or module jsonrpcs", 2},
 	} {

@@ -16,7 +16,7 @@ func (x *tmx) vars() []pv.Def {
 		{Name: "T_reply_code", Help: "code of the reply, in a failure route of the winning one", Simple: replyCode},
 		{Name: "T_reply_reason", Help: "reason phrase of the reply, in a failure route of the winning one", Simple: replyReason},
 		{Name: "T_reply_last", Help: "last reply code of the branch", Simple: lastCode},
-		{Name: "T_branch", Help: "$T_branch(uri|flags): request URI and branch flags of the branch that replied", New: newBranchField},
+		{Name: "T_branch", Help: "$T_branch(uri|flags|ruid): request URI, branch flags and record id of the branch that replied", New: newBranchField},
 		{Name: "T_reply_ruid", Help: "record id of the contact that the branch went to", Simple: replyRuid},
 		{Name: "T", Help: "$T(id_index|id_label|id_label_n|id_index_n|reply_code|reply_reason|reply_last|reply_type|branch_index|method)", New: newField},
 		{Name: "T_req", Help: "$T_req(pv): a variable of the request", New: x.on(request), RawInner: true},
@@ -106,10 +106,17 @@ func newBranchField(n *pv.Name) (pv.Var, error) {
 	switch n.Inner {
 	case "uri":
 		return of(func(t *tm.Transaction, i int) run.Value { _, _, uri := t.Leg(i); return run.Str(uri) })
+	case "ruid":
+		return of(func(t *tm.Transaction, i int) run.Value {
+			if r := t.LegRuid(i); r != "" {
+				return run.Str(r)
+			}
+			return run.Null
+		})
 	case "flags":
 		return of(func(t *tm.Transaction, i int) run.Value { return run.Int(int(t.LegFlags(i))) })
 	}
-	return pv.Var{}, fmt.Errorf("$T_branch has uri and flags, no %q", n.Inner)
+	return pv.Var{}, fmt.Errorf("$T_branch has uri, flags and ruid, no %q", n.Inner)
 }
 
 // newField compiles $T(name).
