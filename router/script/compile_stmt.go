@@ -128,6 +128,9 @@ func exitCode(c *run.Context) int {
 }
 
 func (x *compiler) ifStmt(s *If) stmtFunc {
+	if a, ok := s.Cond.(*AssignExpr); ok && x.check {
+		x.conf.Warnings.add(a.Pos, "this condition assigns").hint("to compare write ==")
+	}
 	cond := x.tracedTest("if", s.Cond, x.condition(s.Cond))
 	then, els := x.stmts(s.Then), x.stmts(s.Else)
 	if cond == nil {

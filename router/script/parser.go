@@ -112,6 +112,9 @@ func (p *parser) fail(pos Pos, format string, a ...any) *Error {
 func (p *parser) unexpected(want string) *Error {
 	t := p.tok()
 	e := p.fail(t.pos, "%s expected, not %s", want, t.what())
+	if want == `")"` {
+		e.hint(`a "(" before this is not closed; put ")" before this`)
+	}
 	p.explain(e, t)
 	return e
 }
