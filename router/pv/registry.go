@@ -148,13 +148,23 @@ func (r *Registry) slot(key string) int {
 	return i
 }
 
-// ScriptVars lists the $var names in use by index, for debuggers.
+// ScriptVars lists the $var names in use by index.
 func (r *Registry) ScriptVars() []string {
 	names := make([]string, len(r.slots))
 	for n, i := range r.slots {
 		names[i] = n
 	}
 	return names
+}
+
+// ScriptVar is $var(name) where the configuration uses it; ok is false for a name
+// that it does not.
+func (r *Registry) ScriptVar(name string) (v Var, ok bool) {
+	if _, ok = r.slots[name]; !ok {
+		return Var{}, false
+	}
+	v, err := newScriptVar(&Name{Class: "var", Inner: name, HasInner: true, Reg: r})
+	return v, err == nil
 }
 
 // elsewhere is the hint for something missing.

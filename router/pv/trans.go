@@ -137,9 +137,9 @@ func uriSocket(u *sip.URI) string {
 
 // --- param
 
-// eachParam calls f for the parameters of "a=1;b=\"x;y\";c": names without
-// blanks, values without their quotes.
-func eachParam(s string, sep byte, f func(name, value string) bool) {
+// EachParam calls f for the parameters of "a=1;b=\"x;y\";c": names without
+// blanks, values without their quotes. It ends when f answers false.
+func EachParam(s string, sep byte, f func(name, value string) bool) {
 	for s != "" {
 		end, eq, quoted := len(s), -1, byte(0)
 	scan:
@@ -186,7 +186,7 @@ func unquote(s string) string {
 // wins, as in Kamailio. Names compare without case.
 func findParam(s, name string, sep byte) (string, bool) {
 	found, ok := "", false
-	eachParam(s, sep, func(n, v string) bool {
+	EachParam(s, sep, func(n, v string) bool {
 		if strings.EqualFold(n, name) {
 			found, ok = v, true
 		}
@@ -201,7 +201,7 @@ func nthParam(s string, i int, sep byte) (name, value string, ok bool) {
 			return "", "", false
 		}
 	}
-	eachParam(s, sep, func(n, v string) bool {
+	EachParam(s, sep, func(n, v string) bool {
 		if i == 0 {
 			name, value, ok = n, v, true
 		}
@@ -213,7 +213,7 @@ func nthParam(s string, i int, sep byte) (name, value string, ok bool) {
 
 func countParams(s string, sep byte) int {
 	n := 0
-	eachParam(s, sep, func(string, string) bool { n++; return true })
+	EachParam(s, sep, func(string, string) bool { n++; return true })
 	return n
 }
 

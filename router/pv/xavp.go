@@ -41,6 +41,30 @@ func (x *xname) fold(kind string) {
 	x.kind, x.lower, x.name = kind, true, kind+strings.ToLower(x.name)
 }
 
+// XKey is the name in the store of a record of $xavp, $xavi or $xavu (class), which
+// share it.
+func XKey(class, name string) string {
+	switch class {
+	case "xavi":
+		return "i:" + strings.ToLower(name)
+	case "xavu":
+		return "u:" + name
+	}
+	return name
+}
+
+// XName is the name of a record of class by its name in the store; false where
+// it is of another.
+func XName(class, key string) (string, bool) {
+	switch class {
+	case "xavi":
+		return strings.CutPrefix(key, "i:")
+	case "xavu":
+		return strings.CutPrefix(key, "u:")
+	}
+	return key, !strings.HasPrefix(key, "i:") && !strings.HasPrefix(key, "u:")
+}
+
 // newXAVP compiles $xavp(name[i]=>field[j]), and $xavi, whose names compare
 // without case.
 func newXAVP(n *Name) (Var, error) {

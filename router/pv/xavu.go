@@ -43,7 +43,7 @@ type xavu struct {
 	deep        bool
 }
 
-func (x *xavu) key(c *run.Context) string { return "u:" + x.name.text(c) }
+func (x *xavu) key(c *run.Context) string { return XKey("xavu", x.name.text(c)) }
 
 func (x *xavu) get(c *run.Context) run.Value {
 	key := x.key(c)

@@ -29,6 +29,14 @@ func (x *XAVPs) Push(name string, r XRecord) {
 	x.records[name] = append(x.records[name], r)
 }
 
+// PushBelow puts a record under the stack of name.
+func (x *XAVPs) PushBelow(name string, r XRecord) {
+	x.Push(name, r)
+	l := x.records[name]
+	copy(l[1:], l)
+	l[0] = r
+}
+
 // Names lists the names that have records, sorted.
 func (x *XAVPs) Names() []string {
 	if x == nil {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -23,6 +24,8 @@ type pvModule struct {
 	shared, script []preset
 	stats          *stat.Registry
 	vars           *run.Vars
+	registry       *pv.Registry
+	log            *slog.Logger
 }
 
 // preset is a variable with the value it starts with.
@@ -45,7 +48,7 @@ func (m *pvModule) Exports() *module.Exports {
 			{Name: "shvset", Help: `start value of a shared variable: "name=i:7" or "name=s:text"`, Value: m.presetTo(&m.shared)},
 			{Name: "varset", Help: `start value of a script variable: "name=i:7" or "name=s:text"`, Value: m.presetTo(&m.script)},
 		},
-		Functions: append(staticFunctions(), []module.Function{
+		Functions: slices.Concat(staticFunctions(), m.attributeFunctions(), []module.Function{
 			{Name: "pv_isset", Help: "true when the variable is defined", Args: one, In: run.AnyRoute, New: newIsSet},
 			{Name: "is_int", Help: "true when the variable is a number", Args: one, In: run.AnyRoute, New: newIsInt},
 			{Name: "not_empty", Help: "true when the variable is a text of at least one octet", Args: one, In: run.AnyRoute, New: newNotEmpty},
@@ -54,7 +57,7 @@ func (m *pvModule) Exports() *module.Exports {
 				Name: "typeof", Help: `true when the variable's type is "int", "str" or "null"`, In: run.AnyRoute, New: newTypeof,
 				Args: []module.Arg{{Name: "variable", Type: module.ArgRead}, {Name: "type", Type: module.ArgConst}},
 			},
-		}...),
+		}),
 		Vars:  append(pv.CoreVars(), pv.Def{Name: "stat", Help: "$stat(name): a statistic", New: m.newStat}),
 		Trans: pv.CoreTrans(),
 		RPC: []*rpc.Method{
@@ -77,7 +80,7 @@ func (m *pvModule) Exports() *module.Exports {
 
 // Init presets the variables.
 func (m *pvModule) Init(_ context.Context, h *module.Host) error {
-	m.stats, m.vars = h.Stat, h.Env.Vars
+	m.stats, m.vars, m.registry, m.log = h.Stat, h.Env.Vars, h.Vars, h.Log
 	for _, p := range m.shared {
 		if h.Old != nil && h.Env.Vars.Has(p.name) { // a reload leaves what the script made of it
 			continue
