@@ -1,5 +1,7 @@
 package sip
 
+import "strconv"
+
 // Limits bound what Parse takes. A zero field means the default.
 type Limits struct {
 	// MaxSize is the size of a message in octets; default 65535, a UDP
@@ -143,6 +145,14 @@ func (m *Message) RequestURISpan() Span { return m.uri }
 
 // StatusCode is a reply's code, 100 to 699; 0 for a request.
 func (m *Message) StatusCode() int { return m.status }
+
+// SetStatusCode gives a reply another code, 100 to 699, in its octets too. Who
+// holds Raw from before keeps the old one.
+func (m *Message) SetStatusCode(code int) {
+	at := m.line.Start + len(m.version) + len(" ")
+	m.raw = m.raw[:at] + strconv.Itoa(code) + m.raw[at+len("200"):]
+	m.status = code
+}
 
 // Reason is a reply's reason phrase as received.
 func (m *Message) Reason() string { return m.reason }
