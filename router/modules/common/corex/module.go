@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"sipd/router/module"
-	"sipd/router/pv"
 	"sipd/router/run"
 	"sipd/router/sip"
 	"sipd/router/stat"
@@ -22,6 +21,8 @@ type corex struct {
 	log    *slog.Logger
 	daemon daemon
 	memory stat.MemoryReader
+
+	subdomains []place
 }
 
 // New makes the module.
@@ -32,7 +33,10 @@ func (x *corex) Exports() *module.Exports {
 	return &module.Exports{
 		Name: "corex",
 		Help: "branches, send sockets, lists of sockets",
-		Functions: []module.Function{
+		Params: []module.Param{
+			{Name: "alias_subdomains", Help: "a domain that is myself with all below it: [proto:]host[:port]; may be repeated", Value: x.addSubdomains},
+		},
+		Functions: append(socketFunctions(), []module.Function{
 			{
 				Name: "append_branch", Help: "add a branch to the fork set: the request URI, or a URI with a preference",
 				Args: []module.Arg{
@@ -41,16 +45,8 @@ func (x *corex) Exports() *module.Exports {
 				},
 				In: run.RequestRoute | run.FailureRoute, New: newAppendBranch,
 			},
-			{
-				Name: "set_send_socket", Help: "send from this socket: [proto:]address[:port]", In: run.AnyRoute, New: newSetSendSocket,
-				Args: []module.Arg{{Name: "socket", Type: module.ArgFormat}},
-			},
-			{
-				Name: "set_send_socket_name", Help: "send from the socket of this name", In: run.AnyRoute, New: newSetSendSocket,
-				Args: []module.Arg{{Name: "name", Type: module.ArgFormat}},
-			},
 			{Name: "has_ruri_user", Help: "true when the request URI has a user", In: run.AnyRoute, New: newHasUser},
-		},
+		}...),
 		Vars: vars(),
 		RPC: append(x.memoryMethods(), []*rpc.Method{
 			{
@@ -75,6 +71,9 @@ func (x *corex) Exports() *module.Exports {
 func (x *corex) Init(_ context.Context, h *module.Host) error {
 	x.env, x.log = h.Env, h.Log
 	x.daemon, _ = h.Daemon.(daemon)
+	if x.subdomains != nil {
+		h.Hooks.Myself = append(h.Hooks.Myself, x.isSubdomain)
+	}
 	return nil
 }
 
@@ -120,17 +119,6 @@ func parseQ(s string) (int, error) {
 		return 0, fmt.Errorf("q %q is not a number from 0 to 1", s)
 	}
 	return int(f*1000 + 0.5), nil
-}
-
-func newSetSendSocket(a module.Args) (run.Func, error) {
-	return func(c *run.Context) int {
-		s := pv.FindSocket(c, a.Str(c, 0))
-		if s == nil {
-			return -1
-		}
-		c.SendSock = s
-		return 1
-	}, nil
 }
 
 func newHasUser(module.Args) (run.Func, error) {
