@@ -30,6 +30,7 @@ func (x *textops) Exports() *module.Exports {
 	e.Functions = append(e.Functions, x.searchFunctions()...)
 	e.Functions = append(e.Functions, x.headerFunctions()...)
 	e.Functions = append(e.Functions, x.variableFunctions()...)
+	e.Functions = append(e.Functions, x.textFunctions()...)
 	e.Functions = append(e.Functions, x.bodyFunctions()...)
 	e.Functions = append(e.Functions, x.testFunctions()...)
 	return e
