@@ -50,6 +50,7 @@ func (x *textopsx) Exports() *module.Exports {
 			{Name: "fnmatch", Help: `true when a text matches a pattern of the shell's form; flag "i" for any case`, Args: []module.Arg{format("text"), format("pattern"), flags}, In: run.AnyRoute, New: newFnmatch},
 		},
 	}
+	e.Functions = append(e.Functions, valueFunctions()...)
 	e.Functions = append(e.Functions, x.iteratorFunctions()...)
 	return e
 }
