@@ -23,7 +23,6 @@ var notHere = map[string]string{
 	"dst_blacklist.stats_get": "only in builds that count the block list", "dst_blocklist.stats_get": "only in builds that count the block list",
 	"dispatcher.dump":  "of SER's dispatcher; Kamailio's is here",
 	"dlg_bridge":       "the method dlg.bridge_dlg takes its place",
-	"dlg.dump_file":    "the server writes no files for its callers",
 	"htable.dmqresync": "there is no dmq", "htable.dmqsync": "there is no dmq",
 	"dum":             "did nothing",
 	"core.echo_delta": "of 6.2, to try a client's patience with",
