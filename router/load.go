@@ -245,9 +245,29 @@ func (r *Router) prepareEnv() error {
 	if r.before != nil {
 		r.env.Vars, r.env.Places = r.before.env.Vars, r.before.env.Places
 	}
+	if err := r.prefixLog(); err != nil {
+		return err
+	}
 	for _, a := range c.Aliases {
 		p, _ := transport.ParseProto(a.Proto)
 		r.myself.add(a.Host, uint16(a.Port), p)
+	}
+	return nil
+}
+
+// prefixLog reads log_prefix, a format of variables. A dry run shows lines
+// without it.
+func (r *Router) prefixLog() error {
+	text := r.conf.Str("log_prefix")
+	if text == "" {
+		return nil
+	}
+	f, err := r.vars.ParseFormat(text, pv.Kamailio)
+	if err != nil {
+		return fmt.Errorf("%s: log_prefix: %w", r.opt.Config, err)
+	}
+	if r.opt.Dry == nil {
+		r.env.LogPrefix, r.env.LogPrefixOnce = f.Eval, r.conf.Int("log_prefix_mode") == 0
 	}
 	return nil
 }

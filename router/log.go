@@ -64,7 +64,8 @@ func LevelName(l slog.Level) string {
 //
 //	sipd[4711]: ERROR: tm: message key=value
 //
-// The attribute "module" becomes the word behind the level. Values with
+// The attribute "module" becomes the word behind the level, log_prefix stands
+// before that. Values with
 // blanks or control characters are quoted, so that no peer can forge a line.
 type logHandler struct {
 	debug  func() int // the current threshold
@@ -135,11 +136,13 @@ func (h *logHandler) Enabled(_ context.Context, l slog.Level) bool {
 }
 
 func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
-	module, word, attrs := h.module, LevelName(r.Level), []byte(h.prefix)
+	module, word, prefix, attrs := h.module, LevelName(r.Level), "", []byte(h.prefix)
 	r.Attrs(func(a slog.Attr) bool {
 		switch a.Key {
 		case "module":
 			module = a.Value.String()
+		case run.PrefixKey:
+			prefix = a.Value.String()
 		case "level_name": // what the line says instead of its level
 			word = a.Value.String()
 		default:
@@ -156,6 +159,7 @@ func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
 	b := append(o.buf[:0], o.name...)
 	b = append(b, word...)
 	b = append(b, ": "...)
+	b = appendPlain(b, prefix)
 	if module != "" {
 		b = append(b, module...)
 		b = append(b, ": "...)

@@ -140,6 +140,9 @@ type Context struct {
 	Line int
 
 	scratch   []byte
+	log       *slog.Logger // Logger's, where there is a prefix
+	prefix    string       // of log lines, "" when it was not asked for yet
+	inPrefix  bool         // it is being asked for
 	now       time.Time
 	ruri      sip.URI
 	ruriOf    string
@@ -187,7 +190,12 @@ const QUnset = -1
 // Env is what the daemon offers to everything that runs on a Context. It is
 // filled before the first message and does not change.
 type Env struct {
-	Log       *slog.Logger
+	Log *slog.Logger
+	// LogPrefix is what the lines about a message begin with, nil for nothing.
+	// With LogPrefixOnce it is asked once for a message.
+	LogPrefix     func(c *Context) string
+	LogPrefixOnce bool
+
 	Cfg       *cfg.Store
 	Transport *transport.Manager
 	// Myself says whether host:port names this daemon (uri == myself): a
@@ -252,7 +260,11 @@ func (c *Context) Reset(env *Env) {
 	} else if xavps != nil {
 		xavps.Reset()
 	}
-	*c = Context{Msg: msg, Branches: branches, AVPs: avps, XAVPs: xavps, ScriptVars: vars, Env: env, Branch: -1, scratch: c.scratch}
+	log := c.log
+	if c.Env != env {
+		log = nil
+	}
+	*c = Context{Msg: msg, Branches: branches, AVPs: avps, XAVPs: xavps, ScriptVars: vars, Env: env, Branch: -1, scratch: c.scratch, log: log}
 	if c.Msg == nil {
 		c.Msg = new(sip.Message)
 	}
@@ -418,9 +430,18 @@ func (c *Context) GiveScratch(b []byte) {
 // Src is where the message came from.
 func (c *Context) Src() netip.AddrPort { return c.Recv.Src }
 
-// Logger is the daemon's logger; use LogAttrs with constant messages and the
-// keys of the style guide.
-func (c *Context) Logger() *slog.Logger { return c.Env.Log }
+// Logger is the daemon's logger, whose lines begin with the core parameter
+// log_prefix; use LogAttrs with constant messages and the keys of the style
+// guide. It is for the run's own goroutine, while the run lasts.
+func (c *Context) Logger() *slog.Logger {
+	if c.Env.LogPrefix == nil {
+		return c.Env.Log
+	}
+	if c.log == nil {
+		c.log = slog.New(prefixed{c.Env.Log.Handler(), c})
+	}
+	return c.log
+}
 
 // Sent is Outgoing.
 type Sent = Outgoing

@@ -26,7 +26,7 @@ var noEffect = []struct {
 		why: "there is one process, and its run-time system sees to this",
 	},
 	{
-		names: "log_prefix_mode log_engine_type log_engine_data log_color corelog sip_parser_log sip_parser_log_oneline msg_time",
+		names: "log_engine_type log_engine_data log_color corelog sip_parser_log sip_parser_log_oneline msg_time",
 		why:   "the log has one form, and each line its level",
 	},
 	{
@@ -40,7 +40,6 @@ var noEffect = []struct {
 		why:   "module tls does it",
 	},
 
-	{names: "log_prefix", why: "log lines have no prefix; write the variables into the texts of xlog", missing: true},
 	{names: "exit_timeout ser_kill_timeout", why: "a stop waits for the messages under way"},
 	{names: "dns rev_dns", why: "names of Via are not looked up; received is added where the address differs", missing: true, does: "0"},
 	{names: "phone2tel", why: "a URI with user=phone stays a sip URI"},
@@ -55,7 +54,6 @@ var noEffect = []struct {
 	{names: "tcp_source_ipv4 tcp_source_ipv6", why: "the system chooses the source of connections; use set_send_socket()", missing: true},
 	{names: "tcp_accept_hep3 tcp_accept_haproxy tcp_accept_unique tcp_connection_match tcp_wait_data", why: "connections speak SIP and HTTP, and are found by their addresses", missing: true, does: "0"},
 	{names: "stun_refresh_interval stun_allow_stun stun_allow_fp", why: "there is no STUN server"},
-	{names: "use_dns_failover", why: "one address is tried for a branch", missing: true, does: "0"},
 	{names: "use_dst_blacklist use_dst_blocklist", why: "there is no list of failed destinations", missing: true, does: "0"},
 	{names: "dst_blacklist_init dst_blocklist_init dst_blacklist_expire dst_blacklist_ttl dst_blocklist_expire dst_blocklist_ttl dst_blacklist_mem " +
 		"dst_blocklist_mem dst_blacklist_gc_interval dst_blocklist_gc_interval dst_blacklist_udp_imask dst_blocklist_udp_imask " +

@@ -45,7 +45,7 @@ func (w *writer) write(c *run.Context, level slog.Level, format module.Expr) int
 	if len(text) > w.max {
 		text = strings.Clone(text[:w.max]) + "…"
 	}
-	w.env.Log.LogAttrs(ctx, level, text, w.attr...)
+	c.Logger().LogAttrs(ctx, level, text, w.attr...)
 	return 1
 }
 
