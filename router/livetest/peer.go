@@ -30,7 +30,7 @@ func (d *Daemon) Peer(t testing.TB) *Peer {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	return &Peer{t: t, d: d, conn: c, seen: make(map[string]bool), Port: c.LocalAddr().(*net.UDPAddr).Port}
+	return &Peer{t: t, d: d, conn: c, Port: c.LocalAddr().(*net.UDPAddr).Port}
 }
 
 // Addr is the peer's host:port.
@@ -96,6 +96,9 @@ func (p *Peer) Want(prefix string) string {
 	for {
 		s := p.Recv()
 		again := p.seen[s]
+		if p.seen == nil {
+			p.seen = make(map[string]bool)
+		}
 		p.seen[s] = true
 		switch {
 		case again && !strings.HasPrefix(s, "SIP/2.0 "):
