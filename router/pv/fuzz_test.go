@@ -61,7 +61,7 @@ func FuzzFormat(f *testing.F) {
 	r, c := registry(f), context(f)
 	f.Fuzz(func(t *testing.T, s string) {
 		if len(s) > 4096 {
-			t.Skip()
+			return // longer than a line of a configuration
 		}
 		format, err := r.ParseFormat(s, pv.Kamailio)
 		if err != nil {

@@ -120,7 +120,11 @@ func newSetSource(a module.Args) (run.Func, error) {
 			}
 			addr = d.Addr.Addr()
 		}
-		c.Recv.Src = netip.AddrPortFrom(addr, p.port)
+		port := p.port
+		if port == 0 { // answers go there
+			port = c.Recv.Proto.DefaultPort()
+		}
+		c.Recv.Src = netip.AddrPortFrom(addr, port)
 		return 1
 	}, nil
 }

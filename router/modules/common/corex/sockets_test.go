@@ -16,6 +16,9 @@ func TestSourceAddress(t *testing.T) {
 	if got := r.Call("set_source_address", "[2001:db8::1]:5091"); got != 1 || c.Recv.Src.String() != "[2001:db8::1]:5091" {
 		t.Errorf("IPv6: set_source_address answers %d, the source is %s", got, c.Recv.Src)
 	}
+	if got := r.Call("set_source_address", "192.0.2.8"); got != 1 || c.Recv.Src.String() != "192.0.2.8:5060" {
+		t.Errorf("without a port: set_source_address answers %d, the source is %s", got, c.Recv.Src)
+	}
 	if _, err := r.Compile("set_source_address", "192.0.2.7:port"); err == nil {
 		t.Error("a port that is no number is taken")
 	}

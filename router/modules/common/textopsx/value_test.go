@@ -37,11 +37,11 @@ func FuzzValues(f *testing.F) {
 	f.Add(`Digest realm="a", nonce = b,,`)
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.ContainsAny(text, "\r\n") {
-			t.Skip()
+			return // a line cannot hold it
 		}
 		m, err := sip.Parse("SIP/2.0 200 OK\r\nX-A: " + text + "\r\nCall-ID: 1\r\nContent-Length: 0\r\n\r\n")
 		if err != nil {
-			t.Skip()
+			return // no message
 		}
 		h := m.FindName("X-A")
 		at := h.ValueStart()
