@@ -2,10 +2,7 @@ package mtree_test
 
 import (
 	"flag"
-	"fmt"
-	"os"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -82,77 +79,8 @@ func call(t *testing.T, d *livetest.Daemon, line string) string {
 // Kamailio 5.6.3. Numbers, those of trees of type 2 and pv_count, come out empty
 // there; here they are what its documentation says.
 func TestAsKamailio(t *testing.T) {
-	const name = "testdata/kamailio"
-	data, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var lines, want []string
-	ours := make(map[int]string) // what sipd does otherwise on purpose
-	for line := range strings.Lines(string(data)) {
-		line = strings.TrimSuffix(line, "\n")
-		if v, ok := strings.CutPrefix(line, "\t= "); ok {
-			want[len(want)-1] = v
-		} else if v, ok := strings.CutPrefix(line, "\tsipd: "); ok {
-			ours[len(want)-1] = v
-		} else {
-			lines, want = append(lines, line), append(want, "")
-		}
-	}
-	var b strings.Builder
-	for i, s := range lines {
-		if !strings.HasPrefix(s, "mtree.") {
-			fmt.Fprintf(&b, "\t\tcase \"t%d\":\n\t\t\t%s\n\t\tbreak;\n", i, s)
-		}
-	}
-	run := func(t *testing.T, start func(t testing.TB, config string) *livetest.Daemon) []string {
-		t.Helper()
+	livetest.Recording{File: "testdata/kamailio", Update: *update, Calls: "mtree.", Call: call, Config: func(t *testing.T) string {
 		url, _ := moduletest.Tables(t, db.SQLite, liveRows...)
-		url = "sqlite:///" + strings.TrimPrefix(url, "sqlite:") // as Kamailio names a path from the root
-		d := start(t, strings.NewReplacer("URL", url, "CASES", b.String()).Replace(liveConfig))
-		p := d.Peer(t)
-		var out []string
-		for i, s := range lines {
-			if strings.HasPrefix(s, "mtree.") {
-				out = append(out, call(t, d, s))
-				continue
-			}
-			p.Send(fmt.Sprintf("OPTIONS sip:t%d@ADDR SIP/2.0\nVia: SIP/2.0/UDP ME;branch=z9hG4bK%[1]d\nFrom: <sip:alice@example.com>;tag=1\nTo: <sip:bob@example.net>\nCall-ID: c%[1]d\nCSeq: 1 OPTIONS\nMax-Forwards: 9\n", i))
-			out = append(out, livetest.Value(p.Want("SIP/2.0 299"), "X-Found"))
-		}
-		return out
-	}
-	compare := func(t *testing.T, got []string) {
-		t.Helper()
-		for i := range got {
-			if got[i] != want[i] {
-				t.Errorf("%s\ngot  %q\nwant %q", lines[i], got[i], want[i])
-			}
-		}
-	}
-	t.Run("kamailio", func(t *testing.T) {
-		got := run(t, livetest.Kamailio)
-		if !*update {
-			compare(t, got)
-			return
-		}
-		want = got
-		var text strings.Builder
-		for i := range got {
-			fmt.Fprintf(&text, "%s\n\t= %s\n", lines[i], got[i])
-			if v, ok := ours[i]; ok {
-				fmt.Fprintf(&text, "\tsipd: %s\n", v)
-			}
-		}
-		if err := os.WriteFile(name, []byte(text.String()), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	})
-	t.Run("sipd", func(t *testing.T) {
-		want = slices.Clone(want)
-		for i, v := range ours {
-			want[i] = v
-		}
-		compare(t, run(t, livetest.Start))
-	})
+		return strings.Replace(liveConfig, "URL", "sqlite:///"+strings.TrimPrefix(url, "sqlite:"), 1) // as Kamailio names a path from the root
+	}}.Run(t)
 }
