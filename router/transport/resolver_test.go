@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -14,71 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"sipd/router/transport/dnstest"
+
 	"github.com/miekg/dns"
 )
-
-// zone is a name server for a test: records by name, and what was asked.
-type zone struct {
-	records map[string][]string // "name. TYPE" to records without name and type
-	silent  map[string]bool     // names that get no answer
-
-	mu    sync.Mutex
-	asked map[string]int
-}
-
-// start serves the zone until the test ends and tells its address.
-func (z *zone) start(t testing.TB) string {
-	t.Helper()
-	z.asked = make(map[string]int)
-	pc, err := net.ListenPacket("udp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ready := make(chan struct{})
-	s := &dns.Server{PacketConn: pc, Handler: z, NotifyStartedFunc: func() { close(ready) }}
-	done := make(chan error, 1)
-	go func() { done <- s.ActivateAndServe() }()
-	<-ready
-	t.Cleanup(func() {
-		if err := errors.Join(s.Shutdown(), <-done); err != nil {
-			t.Error(err)
-		}
-	})
-	return pc.LocalAddr().String()
-}
-
-func (z *zone) ServeDNS(w dns.ResponseWriter, in *dns.Msg) {
-	q := in.Question[0]
-	key := strings.ToLower(q.Name) + " " + dns.TypeToString[q.Qtype]
-	z.mu.Lock()
-	z.asked[key]++
-	z.mu.Unlock()
-	if z.silent[strings.ToLower(q.Name)] {
-		return
-	}
-	m := new(dns.Msg)
-	m.SetReply(in)
-	for _, text := range z.records[key] {
-		rr, err := dns.NewRR(fmt.Sprintf("%s 60 IN %s %s", q.Name, dns.TypeToString[q.Qtype], text))
-		if err != nil {
-			panic(err)
-		}
-		m.Answer = append(m.Answer, rr)
-	}
-	if len(m.Answer) == 0 {
-		m.Rcode = dns.RcodeNameError
-	}
-	if z.records[key] != nil && z.records[key][0] == "0 0 0 broken." {
-		m.Answer, m.Rcode = nil, dns.RcodeServerFailure
-	}
-	_ = w.WriteMsg(m)
-}
-
-func (z *zone) count(key string) int {
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	return z.asked[key]
-}
 
 var testZone = map[string][]string{
 	"a.example. A":                   {"192.0.2.1"},
@@ -95,10 +33,10 @@ var testZone = map[string][]string{
 		`10 10 "s" "SIP+D2T" "" _sip._tcp.srv.example.`, `20 10 "s" "SIP+D2U" "" _sip._udp.srv.example.`,
 		`5 10 "s" "SIPS+D2T" "" _sips._tcp.srv.example.`, `5 1 "u" "E2U+sip" "!.*!sip:x!" .`,
 	},
-	"_sip._udp.fails.example. SRV": {"0 0 0 broken."},
+	"_sip._udp.fails.example. SRV": {dnstest.ServerFailure},
 }
 
-func resolverRig(t testing.TB, z *zone, set map[string]int) (*Manager, *vars) {
+func resolverRig(t testing.TB, z *dnstest.Zone, timeout time.Duration, set map[string]int) (*Manager, *vars) {
 	t.Helper()
 	hosts := filepath.Join(t.TempDir(), "hosts")
 	if err := os.WriteFile(hosts, []byte("192.0.2.50 Box box.local # a comment\n2001:db8::50 box\nnonsense here\n"), 0o600); err != nil {
@@ -106,7 +44,7 @@ func resolverRig(t testing.TB, z *zone, set map[string]int) (*Manager, *vars) {
 	}
 	v := newVars(t, set)
 	o := v.options(nil)
-	o.Resolver = NewResolver(ResolverOptions{Servers: []string{z.start(t)}, Hosts: hosts, ResolvConf: filepath.Join(t.TempDir(), "none"), Timeout: 200 * time.Millisecond})
+	o.Resolver = NewResolver(ResolverOptions{Servers: []string{z.Addr}, Hosts: hosts, ResolvConf: filepath.Join(t.TempDir(), "none"), Timeout: timeout})
 	m := NewManager(o)
 	t.Cleanup(func() { _ = m.Close() })
 	return m, v
@@ -155,7 +93,7 @@ func TestResolve(t *testing.T) {
 		{name: "empty", host: "", want: "-"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m, _ := resolverRig(t, &zone{records: testZone}, tt.set)
+			m, _ := resolverRig(t, dnstest.Start(t, testZone), patience, tt.set)
 			for _, l := range tt.listen {
 				p, _ := ParseProto(l)
 				listen(t, m, p, "127.0.0.1:0")
@@ -183,8 +121,8 @@ func TestResolve(t *testing.T) {
 }
 
 func TestResolveCache(t *testing.T) {
-	z := &zone{records: testZone}
-	m, v := resolverRig(t, z, nil)
+	z := dnstest.Start(t, testZone)
+	m, v := resolverRig(t, z, patience, nil)
 	ask := func(host string) {
 		_, _ = m.Resolve(context.Background(), host, 5060, UDP, false)
 	}
@@ -195,7 +133,7 @@ func TestResolveCache(t *testing.T) {
 	}
 	wg.Wait()
 	for _, key := range []string{"a.example. A", "nobody.example. A", "nobody.example. AAAA"} {
-		if n := z.count(key); n != 1 {
+		if n := z.Asked(key); n != 1 {
 			t.Errorf("%s was asked %d times, want once", key, n)
 		}
 	}
@@ -203,14 +141,14 @@ func TestResolveCache(t *testing.T) {
 	v.set(t, "core.dns_cache_negative_ttl", 0)
 	ask("nobody.example")
 	ask("nobody.example")
-	if n := z.count("nobody.example. A"); n != 3 {
+	if n := z.Asked("nobody.example. A"); n != 3 {
 		t.Errorf("without negative caching it was asked %d times, want 3", n)
 	}
 	v.set(t, "core.dns_cache_max_ttl", 0)
 	m.opt.Resolver.Forget()
 	ask("a.example")
 	ask("a.example")
-	if n := z.count("a.example. A"); n != 3 {
+	if n := z.Asked("a.example. A"); n != 3 {
 		t.Errorf("with dns_cache_max_ttl 0 it was asked %d times, want 3", n)
 	}
 	v.set(t, "core.dns_cache_max_ttl", -1)
@@ -225,8 +163,9 @@ func TestResolveCache(t *testing.T) {
 
 // A server that does not answer costs a bounded time, once.
 func TestResolveTimeout(t *testing.T) {
-	z := &zone{records: testZone, silent: map[string]bool{"mute.example.": true}}
-	m, _ := resolverRig(t, z, map[string]int{"core.dns_retr_no": 0})
+	z := dnstest.Start(t, testZone)
+	z.Silence("mute.example.")
+	m, _ := resolverRig(t, z, 200*time.Millisecond, map[string]int{"core.dns_retr_no": 0})
 	ask := func() {
 		t.Helper()
 		if _, err := m.Resolve(context.Background(), "mute.example", 5060, UDP, false); err == nil || errors.Is(err, ErrNoRecords) {
@@ -234,11 +173,12 @@ func TestResolveTimeout(t *testing.T) {
 		}
 	}
 	ask()
-	n := z.count("mute.example. A")
+	n := z.Asked("mute.example. A")
 	ask()
-	if n != 1 || z.count("mute.example. A") != 1 {
-		t.Errorf("asked %d times, then %d", n, z.count("mute.example. A"))
+	if n != 1 || z.Asked("mute.example. A") != 1 {
+		t.Errorf("asked %d times, then %d", n, z.Asked("mute.example. A"))
 	}
+	m, _ = resolverRig(t, z, patience, nil)
 	if _, err := m.Resolve(context.Background(), "fails.example", 0, UDP, false); err == nil || !strings.Contains(err.Error(), "SERVFAIL") {
 		t.Errorf("Resolve = %v, want SERVFAIL told", err)
 	}
