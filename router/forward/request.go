@@ -127,8 +127,9 @@ func sendRequest(c *run.Context, d transport.Dest) error {
 	return SendError(c.Env.Transport.Send(d, b))
 }
 
-// OnSend runs the script's onsend_route for a message that is about to go to d; false when the script dropped it. It is for requests of
-// others that go out for the first time, as with the elders.
+// OnSend runs the script's onsend_route for a message that is about to go to d;
+// false when the script dropped it. It is for requests of others that go out for
+// the first time, as with the elders.
 func OnSend(c *run.Context, d transport.Dest, data []byte) bool {
 	if c.Env.Block == nil {
 		return true

@@ -160,14 +160,6 @@ func removeWhere(m *sip.Message, match func(name string) bool) bool {
 	return found
 }
 
-func newRemoveHFRe(a module.Args) (run.Func, error) {
-	re, err := compile(a, 0)
-	if err != nil {
-		return nil, err
-	}
-	return func(c *run.Context) int { return code(removeWhere(c.Msg, re.Match)) }, nil
-}
-
 func newRemoveHFExp(a module.Args) (run.Func, error) {
 	match, err := compile(a, 0)
 	if err != nil {
@@ -191,22 +183,6 @@ func newIsPresentHF(a module.Args) (run.Func, error) {
 	return func(c *run.Context) int {
 		name := headerName(a.Str(c, 0))
 		return code(name != "" && c.Msg.FindName(name) != nil)
-	}, nil
-}
-
-func newIsPresentHFRe(a module.Args) (run.Func, error) {
-	re, err := compile(a, 0)
-	if err != nil {
-		return nil, err
-	}
-	return func(c *run.Context) int {
-		hs := c.Msg.Headers()
-		for i := range hs {
-			if re.Match(c.Msg.Name(&hs[i])) {
-				return 1
-			}
-		}
-		return -1
 	}, nil
 }
 

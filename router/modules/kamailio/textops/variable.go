@@ -14,10 +14,10 @@ func (x *textops) variableFunctions() []module.Function {
 	all := run.AnyRoute
 	return []module.Function{
 		{Name: "remove_hf_pv", Help: "as remove_hf, true without such a header too", Args: []module.Arg{name}, In: editable, New: newRemoveHFPV},
-		{Name: "remove_hf_re_pv", Help: "as remove_hf_re, with variables in the expression", Args: []module.Arg{re}, In: editable, New: newRemoveHFRePV},
+		{Name: "remove_hf_re_pv", Help: "as remove_hf_re, with variables in the expression", Args: []module.Arg{re}, In: editable, New: newRemoveHFRe},
 		{Name: "remove_hf_exp_pv", Help: "as remove_hf_exp, with variables in the expressions", Args: []module.Arg{re, format("but")}, In: editable, New: newRemoveHFExpPV},
 		{Name: "is_present_hf_pv", Help: "the same as is_present_hf", Args: []module.Arg{name}, In: all, New: newIsPresentHF},
-		{Name: "is_present_hf_re_pv", Help: "as is_present_hf_re, with variables in the expression", Args: []module.Arg{re}, In: all, New: newIsPresentHFRePV},
+		{Name: "is_present_hf_re_pv", Help: "as is_present_hf_re, with variables in the expression", Args: []module.Arg{re}, In: all, New: newIsPresentHFRe},
 		{Name: "search_str", Help: "true when the expression is found in the text", Args: []module.Arg{format("text"), re}, In: all, New: newSearchStr},
 		{Name: "ends_with", Help: "true when the text ends with the other", Args: []module.Arg{format("text"), format("other")}, In: all, New: newEndsWith},
 	}
@@ -54,7 +54,7 @@ func newRemoveHFPV(a module.Args) (run.Func, error) {
 	}, err
 }
 
-func newRemoveHFRePV(a module.Args) (run.Func, error) {
+func newRemoveHFRe(a module.Args) (run.Func, error) {
 	match, err := expression(a, 0)
 	if err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func newRemoveHFExpPV(a module.Args) (run.Func, error) {
 	}, nil
 }
 
-func newIsPresentHFRePV(a module.Args) (run.Func, error) {
+func newIsPresentHFRe(a module.Args) (run.Func, error) {
 	match, err := expression(a, 0)
 	if err != nil {
 		return nil, err

@@ -21,8 +21,6 @@ type xlog struct {
 	forceColor int
 	longFormat int
 	methods    int
-
-	env *run.Env
 }
 
 // New makes the module.
@@ -89,11 +87,8 @@ var levels = []struct {
 	{"L_DBG", "", 3, slog.LevelDebug},
 }
 
-// Init keeps what lines are written with.
-func (x *xlog) Init(_ context.Context, h *module.Host) error {
-	x.env = h.Env
-	return nil
-}
+// Init does nothing: lines are written with what the run brings.
+func (x *xlog) Init(context.Context, *module.Host) error { return nil }
 
 func (x *xlog) fixed(level slog.Level, line bool) func(module.Args) (run.Func, error) {
 	return func(a module.Args) (run.Func, error) {

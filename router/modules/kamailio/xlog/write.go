@@ -12,7 +12,6 @@ import (
 
 // writer writes the lines of one call.
 type writer struct {
-	env  *run.Env
 	attr []slog.Attr // the word before the text: "<script>"
 	text string      // a prefix of another form
 	max  int
@@ -21,7 +20,7 @@ type writer struct {
 }
 
 func (x *xlog) writer(line bool) *writer {
-	w := &writer{env: x.env, max: x.bufSize, line: line, long: x.longFormat != 0}
+	w := &writer{max: x.bufSize, line: line, long: x.longFormat != 0}
 	if word, ok := strings.CutSuffix(x.prefix, ": "); ok && word != "" {
 		w.attr = []slog.Attr{slog.String("module", word)}
 	} else {
@@ -35,7 +34,7 @@ func (x *xlog) writer(line bool) *writer {
 // begin a line of its own.
 func (w *writer) write(c *run.Context, level slog.Level, format module.Expr) int {
 	ctx := context.Background()
-	if !w.env.Log.Enabled(ctx, level) {
+	if !c.Env.Log.Enabled(ctx, level) {
 		return 1
 	}
 	text := format.Eval(c).Text()
