@@ -106,15 +106,21 @@ func newInsertValue(a module.Args) (run.Func, error) {
 	}, err
 }
 
+// newChanged reads what is to be assigned or removed: all values can be removed,
+// but not be one.
+func newChanged(a module.Args, assign bool) (field, error) {
+	return newField(a, 1, func(f field) error {
+		if assign && f.all && f.param == "" {
+			return errAll
+		}
+		return nil
+	})
+}
+
 // newChangeValue compiles assign_hf_value and remove_hf_value.
 func newChangeValue(assign bool) func(module.Args) (run.Func, error) {
 	return func(a module.Args) (run.Func, error) {
-		f, err := newField(a, 1, func(f field) error {
-			if assign && f.all && f.param == "" {
-				return errAll
-			}
-			return nil
-		})
+		f, err := newChanged(a, assign)
 		return func(c *run.Context) int {
 			m, text := c.Msg, textIf(c, a, assign)
 			switch vs := allValues(m, f.name); {
@@ -175,12 +181,7 @@ func removeAll(m *sip.Message, name string) bool {
 // counts headers, and parameters belong to the header.
 func newChangeHeader(assign bool) func(module.Args) (run.Func, error) {
 	return func(a module.Args) (run.Func, error) {
-		f, err := newField(a, 1, func(f field) error {
-			if assign && f.all && f.param == "" {
-				return errAll
-			}
-			return nil
-		})
+		f, err := newChanged(a, assign)
 		return func(c *run.Context) int {
 			m, text := c.Msg, textIf(c, a, assign)
 			if !oneLine(text) {
